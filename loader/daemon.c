@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A daemon's life: one at a time (flock), in the background when asked, "ready" told
+ * to whoever waits (systemd, or the shell that ran it with --daemon), ended by a signal.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/pidfd.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <systemd/sd-daemon.h>
+
+#include "daemon.h"
+#include "loader.h"
+#include "log.h"
+
+#define END_TIMEOUT_MS	10000
+
+/* Write end of the pipe on which the process that forked waits for an exit status. */
+static int ready_fd = -1;
+
+static pid_t lock_read_pid(int fd)
+{
+	char text[24] = "";
+
+	if (pread(fd, text, sizeof(text) - 1, 0) <= 0)
+		return 0;
+	return (pid_t)atoi(text);
+}
+
+/**
+ * daemon_lock - be the only one, for as long as the process lives
+ * @path: lock file; the holder's pid is written to it
+ * @holder: who holds it, with -EBUSY; may be NULL
+ *
+ * Return: the lock's file descriptor, -EBUSY when another holds it, or -errno
+ */
+int daemon_lock(const char *path, pid_t *holder)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		err = errno == EWOULDBLOCK ? -EBUSY : -errno;
+		if (holder)
+			*holder = lock_read_pid(fd);
+		close(fd);
+		return err;
+	}
+	if (ftruncate(fd, 0) || dprintf(fd, "%d\n", getpid()) < 0) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+/**
+ * daemon_lock_probe - whether somebody holds a lock, without taking it
+ * @path: lock file
+ * @holder: the holder's pid when there is one
+ *
+ * Return: 1 when held, 0 when not, or -errno
+ */
+int daemon_lock_probe(const char *path, pid_t *holder)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int ret = 0;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (flock(fd, LOCK_SH | LOCK_NB)) {
+		ret = errno == EWOULDBLOCK ? 1 : -errno;
+		*holder = lock_read_pid(fd);
+	}
+	close(fd);
+	return ret;
+}
+
+/**
+ * daemon_end - end the holder of a lock and take the lock over
+ * @path: lock file
+ * @ended: its pid when there was one, else 0
+ *
+ * Return: the lock's file descriptor, or -errno: -ETIMEDOUT when it doesn't end
+ */
+int daemon_end(const char *path, pid_t *ended)
+{
+	struct pollfd poll_fd = { .events = POLLIN };
+	pid_t holder, again;
+	int fd, ret = 0;
+
+	*ended = 0;
+	fd = daemon_lock(path, &holder);
+	if (fd != -EBUSY)
+		return fd;
+	poll_fd.fd = holder > 0 ? pidfd_open(holder, 0) : -1;
+	if (poll_fd.fd < 0)
+		return -ESRCH;
+	/* The pid may have been another's by now: the lock must still name it. */
+	if (daemon_lock_probe(path, &again) == 1 && again == holder) {
+		if (pidfd_send_signal(poll_fd.fd, SIGTERM, NULL, 0))
+			ret = -errno;
+		else if (poll(&poll_fd, 1, END_TIMEOUT_MS) != 1)
+			ret = -ETIMEDOUT;
+		else
+			*ended = holder;
+	}
+	close(poll_fd.fd);
+	return ret ? ret : daemon_lock(path, &holder);
+}
+
+/* The parent of a daemon: ends with the status that the daemon reports. */
+static void __attribute__((noreturn)) fork_wait(int fd, pid_t child)
+{
+	unsigned char status;
+	int wstatus;
+
+	if (read(fd, &status, 1) == 1)
+		_exit(status);
+	if (waitpid(child, &wstatus, 0) == child && WIFEXITED(wstatus) && WEXITSTATUS(wstatus))
+		_exit(WEXITSTATUS(wstatus));
+	_exit(VMC_FAILURE);
+}
+
+/**
+ * daemon_fork - go to the background; messages stay on stderr until daemon_ready()
+ *
+ * Call before anything that a fork doesn't inherit. Returns in the child; the
+ * parent stays until daemon_ready() or the end of the child, and ends then.
+ *
+ * Return: 0, or -errno
+ */
+int daemon_fork(void)
+{
+	int fds[2];
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC))
+		return -errno;
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid) {
+		close(fds[1]);
+		fork_wait(fds[0], pid);
+	}
+	close(fds[0]);
+	ready_fd = fds[1];
+	setsid();
+	return chdir("/") ? -errno : 0;
+}
+
+static void leave_terminal(void)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	fflush(NULL);
+	log_to_syslog();
+	if (fd < 0)
+		return;
+	dup2(fd, STDIN_FILENO);
+	dup2(fd, STDOUT_FILENO);
+	dup2(fd, STDERR_FILENO);
+	close(fd);
+}
+
+static void report(unsigned char status)
+{
+	if (ready_fd < 0)
+		return;
+	if (write(ready_fd, &status, 1) != 1)
+		say(LOG_WARNING, "nobody waits for this daemon any more");
+	close(ready_fd);
+	ready_fd = -1;
+}
+
+/** daemon_ready - tell systemd, or the process that ran us with --daemon */
+void daemon_ready(void)
+{
+	sd_notify(0, "READY=1");
+	if (ready_fd < 0)
+		return;
+	leave_terminal();
+	report(VMC_OK);
+}
+
+/**
+ * daemon_status - the daemon's state in a few words, for systemctl status
+ * @fmt: one line
+ */
+void daemon_status(const char *fmt, ...)
+{
+	char text[256];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	sd_notifyf(0, "STATUS=%s", text);
+	say(LOG_INFO, "%s", text);
+}
+
+/**
+ * daemon_exit - to be called with the exit status at the end of every run
+ * @status: an enum vmc_exit; told to the parent if daemon_ready() was not reached
+ *
+ * Return: @status
+ */
+int daemon_exit(int status)
+{
+	report((unsigned char)status);
+	return status;
+}
+
+/**
+ * daemon_signals - take SIGTERM, SIGINT and SIGHUP as events
+ *
+ * Return: a signalfd, or -errno
+ */
+int daemon_signals(void)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL))
+		return -errno;
+	signal(SIGPIPE, SIG_IGN);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+/**
+ * daemon_signal_read - the next pending signal
+ * @fd: from daemon_signals()
+ *
+ * Return: its number, or 0 when none is pending
+ */
+int daemon_signal_read(int fd)
+{
+	struct signalfd_siginfo info;
+
+	return read(fd, &info, sizeof(info)) == sizeof(info) ? (int)info.ssi_signo : 0;
+}
