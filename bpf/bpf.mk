@@ -2,7 +2,7 @@
 # BPF programs, one object a hook, linked into build/bpf/vmc.bpf.o and its skeleton
 # build/bpf/vmc.skel.h. Included by the top Makefile; goals: bpf, bpf-clean.
 #
-#   CLANG, BPFTOOL, VMLINUX (a BTF source: vmlinux or /sys/kernel/btf/vmlinux), V=1
+#   CLANG, BPFTOOL, VMLINUX (a BTF source: vmlinux or /sys/kernel/btf/vmlinux), BPF_EXTRA (flags), V=1
 
 BPF_DIR := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 BPF_TOP := $(if $(filter .,$(BPF_DIR)),..,$(patsubst %/,%,$(dir $(BPF_DIR))))
@@ -16,7 +16,7 @@ VMLINUX ?= $(lastword $(sort $(wildcard /usr/src/linux-headers-6.*-amd64/vmlinux
 
 BPF_CFLAGS := -g -O2 -std=gnu11 --target=bpf -mcpu=v3 -D__TARGET_ARCH_x86 \
 	-Wall -Wextra -Werror -Wno-missing-declarations -Wno-unused-parameter \
-	-I$(BPF_OUT) -I$(BPF_TOP)/include -I$(BPF_DIR)
+	$(BPF_EXTRA) -I$(BPF_OUT) -I$(BPF_TOP)/include -I$(BPF_DIR)
 BPF_SRCS := $(wildcard $(BPF_DIR)/*.bpf.c)
 BPF_OBJS := $(patsubst $(BPF_DIR)/%.bpf.c,$(BPF_OUT)/%.bpf.o,$(BPF_SRCS))
 

@@ -3,8 +3,8 @@
  * attach: puts the fast path in place and keeps the peers map true to what dom0
  * publishes, event by event.
  */
-#include <getopt.h>
 #include <errno.h>
+#include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -335,6 +335,21 @@ static int parse(struct attach *a, struct peers *wanted, const struct verb *verb
 	return VMC_OK;
 }
 
+static int check_environment(struct attach *a)
+{
+	unsigned int need = ENV_ATTACH;
+	int status;
+
+	if (!a->is_static)
+		need |= ENV_XENSTORE;
+	if (!a->cgroup)
+		need |= ENV_CGROUP;
+	status = env_require(need);
+	if (!status && !a->cgroup && env_cgroup2(&a->cgroup))
+		status = VMC_ENVIRON;
+	return status;
+}
+
 static int run_attach(const struct verb *verb, int argc, char **argv)
 {
 	struct peers wanted = { };
@@ -342,22 +357,19 @@ static int run_attach(const struct verb *verb, int argc, char **argv)
 	int status, err;
 
 	status = parse(&a, &wanted, verb, argc, argv);
-	if (status == OPTS_DONE || status == OPTS_ERROR)
+	if (status == OPTS_DONE || status == OPTS_ERROR) {
 		status = opts_status(status);
-	else if (!status)
-		status = env_require(ENV_ATTACH | (a.is_static ? 0 : ENV_XENSTORE));
-	else
 		goto out;
-	if (status || (!a.cgroup && env_cgroup2(&a.cgroup)))
-		goto out;
-	if (a.daemon) {
-		err = daemon_fork();
-		if (err) {
-			status = fail(VMC_FAILURE, NULL, "can't fork: %s", strerror(-err));
-			goto out;
-		}
 	}
-	status = attach_locked(&a, &wanted);
+	if (!status)
+		status = check_environment(&a);
+	if (!status && a.daemon) {
+		err = daemon_fork();
+		if (err)
+			status = fail(VMC_FAILURE, NULL, "can't fork: %s", strerror(-err));
+	}
+	if (!status)
+		status = attach_locked(&a, &wanted);
 out:
 	peers_free(&wanted);
 	return status;

@@ -43,7 +43,7 @@ static int run_check(const struct verb *verb, int argc, char **argv)
 		return opts_status(c);
 	if (optind < argc)
 		return opts_unexpected(argv[optind]);
-	need = env_is_dom0() ? ENV_BROKER : ENV_ATTACH | ENV_XENSTORE;
+	need = env_is_dom0() ? ENV_BROKER : ENV_ATTACH | ENV_XENSTORE | ENV_CGROUP;
 	list = json_object_new_array();
 	for (const struct env_check *e = env_checks; e->name; e++) {
 		char detail[512] = "";

@@ -4,13 +4,13 @@
  * addresses count only where dom0's policy trusts claims; they are those of
  * interfaces that are, or stand on, a Xen network device.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <ifaddrs.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

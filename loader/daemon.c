@@ -160,7 +160,7 @@ int daemon_fork(void)
 	close(fds[0]);
 	ready_fd = fds[1];
 	setsid();
-	return chdir("/") ? -errno : 0;
+	return 0;
 }
 
 static void leave_terminal(void)
@@ -175,6 +175,8 @@ static void leave_terminal(void)
 	dup2(fd, STDOUT_FILENO);
 	dup2(fd, STDERR_FILENO);
 	close(fd);
+	if (chdir("/"))
+		say(LOG_WARNING, "can't leave the working directory: %s", strerror(errno));
 }
 
 static void report(unsigned char status)

@@ -2,8 +2,8 @@
 /*
  * detach: takes the fast path away; connections go on by TCP.
  */
-#include <getopt.h>
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

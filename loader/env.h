@@ -11,6 +11,7 @@
 /* Who needs a thing; a verb passes its own bit to env_require(). */
 #define ENV_ATTACH	0x1	/* the fast path in a guest */
 #define ENV_XENSTORE	0x2	/* attach, but for --static */
+#define ENV_CGROUP	0x10	/* attach, but for --cgroup */
 #define ENV_BROKER	0x4	/* dom0 */
 #define ENV_NOTE	0x8	/* worth knowing, nothing fails without it */
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # vmc-loader. Included by the top Makefile after bpf/bpf.mk, from the top folder.
-# Goals: loader, loader-clean, man.
+# Goals: loader, loader-clean, man, loader-check (unit tests, help against man page, and, as
+# root, attach on this machine's kernel).
 #
 #   CC, CFLAGS, LDFLAGS, VERSION, V=1
 
@@ -9,7 +10,7 @@ LOADER_SRCS := $(wildcard loader/*.c)
 LOADER_OBJS := $(LOADER_SRCS:loader/%.c=$(LOADER_OUT)/%.o)
 LOADER_LIBS := libbpf xenstore json-c libsystemd
 LOADER_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
-	-Wmissing-prototypes -Iinclude -Iloader -Ibuild/bpf -MMD -MP \
+	-Wmissing-prototypes -Iinclude -Iloader -I$(BPF_OUT) -MMD -MP \
 	$(if $(VERSION),-DVMC_VERSION='"$(VERSION)"')
 # Simply expanded only when a recipe runs: the toolchain may be elsewhere until then.
 LOADER_LDLIBS = $(shell pkg-config --libs $(LOADER_LIBS))
@@ -19,14 +20,14 @@ MAN_PAGES := $(MAN_SRCS:docs/man/%.rst=build/man/%)
 loader_q := $(if $(filter 1,$(V)),,@)
 loader_say = $(if $(filter 1,$(V)),:,printf '  %-8s %s\n')
 
-.PHONY: loader loader-clean man
+.PHONY: loader loader-clean loader-check man
 loader: $(LOADER_OUT)/vmc-loader
 man: $(MAN_PAGES)
 
 $(LOADER_OUT) build/man:
 	$(loader_q)mkdir -p $@
 
-$(LOADER_OUT)/%.o: loader/%.c build/bpf/vmc.skel.h | $(LOADER_OUT)
+$(LOADER_OUT)/%.o: loader/%.c $(BPF_OUT)/vmc.skel.h | $(LOADER_OUT)
 	@$(loader_say) CC $@
 	$(loader_q)$(CC) -O2 -g $(LOADER_CFLAGS) $(CFLAGS) -c $< -o $@
 
@@ -38,7 +39,22 @@ build/man/%: docs/man/%.rst | build/man
 	@$(loader_say) RST2MAN $@
 	$(loader_q)rst2man --strict $< $@
 
+# Unit tests: everything but main() and the verbs.
+$(LOADER_OUT)/test_unit.o: tests/loader/test_unit.c | $(LOADER_OUT)
+	@$(loader_say) CC $@
+	$(loader_q)$(CC) -O2 -g $(LOADER_CFLAGS) $(CFLAGS) -c $< -o $@
+
+$(LOADER_OUT)/test_unit: $(LOADER_OUT)/test_unit.o \
+		$(addprefix $(LOADER_OUT)/,addr.o policy.o domain.o xs.o log.o)
+	@$(loader_say) LD $@
+	$(loader_q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LOADER_LDLIBS) -o $@
+
+loader-check: loader $(LOADER_OUT)/test_unit
+	$(loader_q)$(LOADER_OUT)/test_unit
+	$(loader_q)tests/loader/test_help.sh
+	$(loader_q)tests/loader/test_attach.sh
+
 loader-clean:
 	$(loader_q)rm -rf $(LOADER_OUT) build/man
 
--include $(LOADER_OBJS:.o=.d)
+-include $(LOADER_OBJS:.o=.d) $(LOADER_OUT)/test_unit.d

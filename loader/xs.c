@@ -11,6 +11,8 @@
 
 #include "xs.h"
 
+#define TRANSACT_TRIES	64
+
 #define PATH_OF(fmt, path) do {					\
 	va_list args_;						\
 	va_start(args_, fmt);					\
@@ -168,18 +170,19 @@ int store_remove(struct xs_handle *xs, xs_transaction_t t, const char *fmt, ...)
 }
 
 /**
- * store_transact - make a change in one transaction, again as often as others interfere
+ * store_transact - make a change in one transaction, again while others interfere
  * @xs: connection
  * @change: makes the change; must be repeatable. Its negative return abandons
  *	the transaction, 1 too, without being an error: nothing was to be done
  * @ctx: for @change
  *
- * Return: what @change returned, or -errno
+ * Return: what @change returned, or -errno: -EBUSY when others interfered each time, as
+ * a guest that keeps writing its own nodes can
  */
 int store_transact(struct xs_handle *xs,
 		   int (*change)(struct xs_handle *xs, xs_transaction_t t, void *ctx), void *ctx)
 {
-	for (;;) {
+	for (int tries = 0; tries < TRANSACT_TRIES; tries++) {
 		xs_transaction_t t = xs_transaction_start(xs);
 		int ret;
 
@@ -191,6 +194,7 @@ int store_transact(struct xs_handle *xs,
 		if (errno != EAGAIN)
 			return ret ? ret : -errno;
 	}
+	return -EBUSY;
 }
 
 /**

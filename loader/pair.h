@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What XenStore holds for a pair of domains: each one's view of the other, and their
+ * xenbus device. Of two domains, 0 is the one with the lower domid (the frontend).
+ */
+#ifndef VMC_PAIR_H
+#define VMC_PAIR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "xs.h"
+
+enum pair_device {
+	DEVICE_NONE,
+	DEVICE_THERE,
+	DEVICE_CLOSING,		/* asked to close, until its deadline */
+	DEVICE_RESTING,		/* removed; the guests shall see that before it comes again */
+};
+
+struct pair {
+	unsigned int id[2];
+	char *addresses[2];	/* of the other, published to this one; NULL: nothing is */
+	char *name[2];
+	enum pair_device device;
+	int64_t deadline;	/* of closing and resting, CLOCK_MONOTONIC ms */
+};
+
+/* Pairs by ids. */
+struct pairs {
+	struct pair *pair;
+	size_t nr;
+};
+
+struct pair *pairs_find(const struct pairs *pairs, unsigned int lo, unsigned int hi);
+struct pair *pairs_get(struct pairs *pairs, unsigned int lo, unsigned int hi);
+void pairs_drop_empty(struct pairs *pairs);
+void pairs_free(struct pairs *pairs);
+int pairs_load(struct pairs *pairs, struct xs_handle *xs, unsigned int domid);
+
+int pair_open(struct pair *pair, struct xs_handle *xs);
+int pair_publish(struct pair *pair, struct xs_handle *xs, int to, const char *name,
+		 const char *addresses);
+int pair_withdraw(struct pair *pair, struct xs_handle *xs);
+int pair_close(struct pair *pair, struct xs_handle *xs);
+int pair_step(struct pair *pair, struct xs_handle *xs, bool gone);
+
+int64_t pair_now(void);
+
+#endif
