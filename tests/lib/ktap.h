@@ -20,19 +20,19 @@ extern unsigned int ktap_failed_checks;
 /* After this many complaints a case goes on in silence. */
 #define KTAP_MAX_COMPLAINTS 8
 
-#define CHECK(cond, ...)                                                               \
-	do {                                                                           \
-		if (!(cond) && ktap_failed_checks++ < KTAP_MAX_COMPLAINTS) {           \
-			printf("# %s:%d: wrong: %s", __FILE__, __LINE__, #cond);       \
-			printf(" " __VA_ARGS__);                                       \
-			putchar('\n');                                                 \
-		}                                                                      \
+#define CHECK(cond, ...)                                                         \
+	do {                                                                     \
+		if (!(cond) && ktap_failed_checks++ < KTAP_MAX_COMPLAINTS) {     \
+			printf("# %s:%d: wrong: %s", __FILE__, __LINE__, #cond); \
+			printf(" " __VA_ARGS__);                                 \
+			putchar('\n');                                           \
+		}                                                                \
 	} while (0)
 
-#define CHECK_EQ(got, want)                                                            \
-	do {                                                                           \
-		long long got_ = (long long)(got), want_ = (long long)(want);          \
-		CHECK(got_ == want_, "(%s is %lld, not %lld)", #got, got_, want_);     \
+#define CHECK_EQ(got, want)                                                        \
+	do {                                                                       \
+		long long got_ = (long long)(got), want_ = (long long)(want);      \
+		CHECK(got_ == want_, "(%s is %lld, not %lld)", #got, got_, want_); \
 	} while (0)
 
 /**

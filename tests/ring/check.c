@@ -118,12 +118,12 @@ void test_record_good(void)
 	for (n = 1; n <= VMC_MAX_SEGS; n++) {
 		rec = data(n);
 		CHECK_EQ(vmc_record_check(&rec, NR_DATA), 0);
-		rec.flags = VMC_DATA_FIN | VMC_DATA_RST;
+	}
+	for (n = 1; n <= VMC_DATA_FLAGS; n++) {
+		rec = data(0);
+		rec.flags = (u8)n;
 		CHECK_EQ(vmc_record_check(&rec, NR_DATA), 0);
 	}
-	rec = data(0);
-	rec.flags = VMC_DATA_FIN;
-	CHECK_EQ(vmc_record_check(&rec, NR_DATA), 0);
 	rec = data(1);
 	set_seg(&rec, 0, NR_DATA - 1, 0, VMC_PAGE_SIZE);
 	CHECK_EQ(vmc_record_check(&rec, NR_DATA), 0);
@@ -170,6 +170,10 @@ void test_record_bad(void)
 		if (i < VMC_REC_OPEN || i > VMC_REC_ACKREQ)
 			refuse(&rec, "unknown type");
 		rec = data(1);
+		rec.flags = (u8)i;
+		if (i)
+			refuse(&rec, "flag together with bytes");
+		rec = data(0);
 		rec.flags = (u8)i;
 		if (i & ~VMC_DATA_FLAGS)
 			refuse(&rec, "unknown flag");
@@ -226,7 +230,8 @@ void test_record_copy(void)
 		vmc_rec_publish(&p->ring[0]);
 		memset(&got, 0xaa, sizeof(got));
 		CHECK_EQ(vmc_rec_peek(&p->ring[1], &got), 1);
-		CHECK(!memcmp(&got, slot, offsetof(struct vmc_record, seg) + n * sizeof(got.seg[0])));
+		CHECK(!memcmp(&got, slot,
+			      offsetof(struct vmc_record, seg) + n * sizeof(got.seg[0])));
 		for (i = n * sizeof(got.seg[0]); i < sizeof(got.raw); i++)
 			CHECK_EQ(got.raw[i], 0xaa);
 		vmc_rec_consume(&p->ring[1]);

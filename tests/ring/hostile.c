@@ -81,7 +81,8 @@ static void scribble_record(struct attack *a, struct vmc_record *rec)
 	u32 i, sum = 0, segs = prng_below(rnd, VMC_MAX_SEGS + 1);
 
 	for (i = 0; i < segs; i++) {
-		u32 off = prng_below(rnd, VMC_PAGE_SIZE), len = 1 + prng_below(rnd, VMC_PAGE_SIZE - off);
+		u32 off = prng_below(rnd, VMC_PAGE_SIZE),
+		    len = 1 + prng_below(rnd, VMC_PAGE_SIZE - off);
 
 		sum += len;
 		put32(&rec->seg[i].page, prng_below(rnd, a->own->geo.nr_data));
@@ -135,12 +136,14 @@ static void scribble(struct attack *a)
 	/* The constant part, too: nobody may look at it again. */
 	switch (prng_below(rnd, 12)) {
 	case 0:
-		put32(&head->rec_prod, evil_index(rnd, __atomic_load_n(&v->rec_cons, __ATOMIC_RELAXED),
-						  g->nr_records));
+		put32(&head->rec_prod,
+		      evil_index(rnd, __atomic_load_n(&v->rec_cons, __ATOMIC_RELAXED),
+				 g->nr_records));
 		break;
 	case 1:
-		put32(&head->ret_prod, evil_index(rnd, __atomic_load_n(&v->ret_cons, __ATOMIC_RELAXED),
-						  g->nr_returns));
+		put32(&head->ret_prod,
+		      evil_index(rnd, __atomic_load_n(&v->ret_cons, __ATOMIC_RELAXED),
+				 g->nr_returns));
 		break;
 	case 2:
 		i = __atomic_load_n(&v->peer_rec_cons, __ATOMIC_RELAXED);
@@ -166,8 +169,8 @@ static void scribble(struct attack *a)
 		/* The slot that comes next is the interesting one. */
 		i = __atomic_load_n(&v->rec_cons, __ATOMIC_RELAXED) + prng_below(rnd, 2);
 		i &= g->nr_records - 1;
-		scribble_record(a, &a->own->records[i / VMC_RECORDS_PER_PAGE]
-						   [i % VMC_RECORDS_PER_PAGE]);
+		scribble_record(
+			a, &a->own->records[i / VMC_RECORDS_PER_PAGE][i % VMC_RECORDS_PER_PAGE]);
 	}
 }
 
@@ -200,7 +203,7 @@ static bool record_is_good(const struct vmc_record *rec, u32 nr_data)
 			return false;
 		sum += len;
 	}
-	return sum == le32_to_cpu(rec->len) && (sum || rec->flags);
+	return sum == le32_to_cpu(rec->len) && (sum != 0) != (rec->flags != 0);
 }
 
 /* Read what the record points to, as the receiver would: a guard page ends it if it lies. */
@@ -211,8 +214,8 @@ static u32 read_data(const struct vmc_record *rec, const struct grant *peer)
 	if (rec->type != VMC_REC_DATA)
 		return 0;
 	for (i = 0; i < rec->nr_segs; i++) {
-		const u8 *p = peer->ro_data[le32_to_cpu(rec->seg[i].page)] +
-			      le16_to_cpu(rec->seg[i].off);
+		const u8 *p =
+			peer->ro_data[le32_to_cpu(rec->seg[i].page)] + le16_to_cpu(rec->seg[i].off);
 		u32 len = le16_to_cpu(rec->seg[i].len);
 
 		for (j = 0; j < len; j += 509)
@@ -327,7 +330,8 @@ static void between_reads(bool close_on_error)
 		mine.start = prng_below(&rnd, 3) ? 0u - prng_below(&rnd, 2000) : prng_next(&rnd);
 		peer.start = mine.start;
 		p = pair_alloc(&mine, &peer);
-		attack = (struct attack){ .own = &p->grant[1], .victim = &p->ring[0],
+		attack = (struct attack){ .own = &p->grant[1],
+					  .victim = &p->ring[0],
 					  .rnd = { .state = prng_next(&rnd) + 1ull } };
 		for (; left && n; left--, n--) {
 			u32 k = prng_below(&rnd, 4);

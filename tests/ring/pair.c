@@ -109,8 +109,8 @@ static void head_reset(struct vmc_head *head, const struct geometry *geo)
 	head->nr_records = cpu_to_le32(geo->nr_records);
 	head->nr_returns = cpu_to_le32(geo->nr_returns);
 	head->nr_data = cpu_to_le32(geo->nr_data);
-	head->nr_dir = cpu_to_le32((nr_pages(geo) - 1 + VMC_GREFS_PER_PAGE - 1) /
-				   VMC_GREFS_PER_PAGE);
+	head->nr_dir =
+		cpu_to_le32((nr_pages(geo) - 1 + VMC_GREFS_PER_PAGE - 1) / VMC_GREFS_PER_PAGE);
 	head->rec_prod = start;
 	head->ret_prod = start;
 	head->rec_cons = start;

@@ -11,7 +11,7 @@
 
 struct geometry {
 	u32 nr_records, nr_returns, nr_data;
-	u32 start;	/* first value of every index */
+	u32 start; /* first value of every index */
 };
 
 /* What one side grants: as its owner sees it, and as the peer does. */
@@ -31,7 +31,7 @@ struct grant {
 
 struct pair {
 	struct grant grant[2];
-	struct vmc_ring ring[2];	/* private view of side 0 and 1 */
+	struct vmc_ring ring[2]; /* private view of side 0 and 1 */
 };
 
 struct pair *pair_alloc(const struct geometry *a, const struct geometry *b);

@@ -20,9 +20,9 @@
 
 #include "pair.h"
 
-#define WAIT_MS		10000
-#define MAX_HELD	64u	/* returns a receiver keeps back to shuffle them */
-#define MAX_DATA	256u
+#define WAIT_MS	 10000
+#define MAX_HELD 64u /* returns a receiver keeps back to shuffle them */
+#define MAX_DATA 256u
 
 struct side {
 	struct vmc_ring *ring;
@@ -54,10 +54,11 @@ static void fail(struct side *s, const char *what)
 	struct vmc_ring *r = s->ring;
 
 	if (!atomic_exchange(s->failed, true))
-		CHECK(false, "%s: sent %u received %u of %u, rec_prod %u published %u peer_cons %u "
-		      "rec_cons %u consumed %u ret_prod %u ret_cons %u", what, s->sent, s->received,
-		      s->nr_total, r->rec_prod, r->rec_published, r->peer_rec_cons, r->rec_cons,
-		      r->rec_consumed, r->ret_prod, r->ret_cons);
+		CHECK(false,
+		      "%s: sent %u received %u of %u, rec_prod %u published %u peer_cons %u "
+		      "rec_cons %u consumed %u ret_prod %u ret_cons %u",
+		      what, s->sent, s->received, s->nr_total, r->rec_prod, r->rec_published,
+		      r->peer_rec_cons, r->rec_cons, r->rec_consumed, r->ret_prod, r->ret_cons);
 }
 
 static void ring_bell(struct side *s, bool wanted)
@@ -211,7 +212,8 @@ static void check_record(struct side *s, const struct vmc_record *rec)
 		fail(s, "sequence");
 	for (i = 0; i < rec->nr_segs; i++) {
 		u32 page = le32_to_cpu(rec->seg[i].page), len = le16_to_cpu(rec->seg[i].len);
-		const u32 *data = (const u32 *)(s->peer->ro_data[page] + le16_to_cpu(rec->seg[i].off));
+		const u32 *data =
+			(const u32 *)(s->peer->ro_data[page] + le16_to_cpu(rec->seg[i].off));
 
 		for (j = 0; j < len; j += 4)
 			if (data[j / 4] != word_at(s->rx_seq + j)) {
@@ -351,7 +353,7 @@ static void unequal(void)
 struct duel {
 	struct pair *pair;
 	bool (*first)(struct pair *p);	/* wants a doorbell rung */
-	bool (*second)(struct pair *p);	/* needs no doorbell */
+	bool (*second)(struct pair *p); /* needs no doorbell */
 	_Atomic u32 round;
 	_Atomic u32 done;
 	bool rung;

@@ -179,7 +179,8 @@ static void returns_in_order(struct vmc_ring *a, struct vmc_ring *b)
 		u32 i;
 
 		for (i = 0; i < n; i++, pushed++)
-			vmc_ret_push(b, pushed & VMC_RETURN_PAGE_MASK, pushed & VMC_RETURN_MAX_SEGS);
+			vmc_ret_push(b, pushed & VMC_RETURN_PAGE_MASK,
+				     pushed & VMC_RETURN_MAX_SEGS);
 		CHECK_EQ(vmc_ret_pop(a, &page, &segs), 0);
 		vmc_ret_publish(b);
 		for (i = 0; i < n; i++, popped++) {
@@ -340,10 +341,10 @@ static void event_rule(void)
 			}
 }
 
-#define EACH_START(test)                     \
-	static void test##_each(void)        \
-	{                                    \
-		for_each_start(test);        \
+#define EACH_START(test)              \
+	static void test##_each(void) \
+	{                             \
+		for_each_start(test); \
 	}
 EACH_START(records_in_order)
 EACH_START(peek_does_not_consume)

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# make install: module, loader, man pages, units. Included by mk/build.mk.
+
+PREFIX ?= /usr
+INSTALL := install
+KRELEASE ?= $(shell cat '$(KDIR)/include/config/kernel.release' 2>/dev/null || uname -r)
+MODDIR := $(DESTDIR)/lib/modules/$(KRELEASE)/updates
+DKMS_DIR := $(DESTDIR)/usr/src/vmc-$(VERSION)
+
+install: install-common
+	$(call say,INSTALL,$(MODDIR)/vmc.ko)
+	$(Q)$(INSTALL) -Dm644 build/kmod/vmc.ko '$(MODDIR)/vmc.ko'
+	$(Q)[ -n '$(DESTDIR)' ] || depmod '$(KRELEASE)'
+
+install-dkms: install-common
+	$(call say,INSTALL,$(DKMS_DIR))
+	$(Q)$(INSTALL) -d '$(DKMS_DIR)/kmod' '$(DKMS_DIR)/include/vmc'
+	$(Q)$(INSTALL) -m644 kmod/* '$(DKMS_DIR)/kmod/'
+	$(Q)$(INSTALL) -m644 include/vmc/*.h '$(DKMS_DIR)/include/vmc/'
+	$(Q)sed 's/@VERSION@/$(VERSION)/' mk/dkms.conf.in >'$(DKMS_DIR)/dkms.conf'
+
+.PHONY: install-common
+install-common:
+	@[ -e build/kmod/vmc.ko ] && [ -e build/loader/vmc-loader ] || \
+		{ echo 'make: nothing built yet: run make first' >&2; exit 1; }
+	$(call say,INSTALL,$(DESTDIR)$(PREFIX)/sbin/vmc-loader)
+	$(Q)$(INSTALL) -Dm755 build/loader/vmc-loader '$(DESTDIR)$(PREFIX)/sbin/vmc-loader'
+	$(Q)for page in build/man/*.[1-8]; do [ ! -e "$$page" ] || $(INSTALL) -Dm644 "$$page" \
+		"$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}" || exit 1; done
+	$(Q)for unit in loader/systemd/*.*; do [ ! -e "$$unit" ] || $(INSTALL) -Dm644 "$$unit" \
+		"$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/}" || exit 1; done
