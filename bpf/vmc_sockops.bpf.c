@@ -6,8 +6,8 @@
 #include "vmc_maps.bpf.h"
 #include <bpf/bpf_endian.h>
 
-#define AF_INET		2
-#define AF_INET6	10
+#define AF_INET	 2
+#define AF_INET6 10
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -54,8 +54,8 @@ static __always_inline bool addresses_read(struct bpf_sock_ops *ctx, union addre
 
 static __always_inline bool address_equal(const union address *a, const union address *b)
 {
-	return a->word[0] == b->word[0] && a->word[1] == b->word[1] &&
-	       a->word[2] == b->word[2] && a->word[3] == b->word[3];
+	return a->word[0] == b->word[0] && a->word[1] == b->word[1] && a->word[2] == b->word[2] &&
+	       a->word[3] == b->word[3];
 }
 
 static __always_inline void adopt(struct bpf_sock_ops *ctx)

@@ -167,5 +167,5 @@ char *addr_set_format(const struct addr_set *set)
 void addr_set_free(struct addr_set *set)
 {
 	free(set->keys);
-	*set = (struct addr_set){ };
+	*set = (struct addr_set){};
 }

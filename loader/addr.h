@@ -13,7 +13,7 @@
 
 #include <vmc/bpf.h>
 
-#define ADDR_STRLEN	INET6_ADDRSTRLEN
+#define ADDR_STRLEN INET6_ADDRSTRLEN
 
 /* A sorted set of addresses; all zero is empty. */
 struct addr_set {

@@ -33,7 +33,7 @@ struct attach {
 	struct peers peers;
 	struct claim claim;
 	struct xs_handle *xs;
-	bool claimed;		/* this run wrote the claim */
+	bool claimed; /* this run wrote the claim */
 	bool is_static, daemon;
 	const char *cgroup;
 };
@@ -42,7 +42,7 @@ struct attach {
 static int add_static_peer(struct peers *peers, const char *arg)
 {
 	const char *equals = strchr(arg, '=');
-	struct addr_set addrs = { };
+	struct addr_set addrs = {};
 	struct vmc_peer_key key;
 	char text[ADDR_STRLEN];
 	char *end;
@@ -69,13 +69,12 @@ nomem:
 	addr_set_free(&addrs);
 	return fail(VMC_FAILURE, NULL, "out of memory");
 refuse:
-	return fail(VMC_USAGE, "write ADDRESS=ID, as in 10.0.0.2=65536",
-		    "'%s' is not a peer", arg);
+	return fail(VMC_USAGE, "write ADDRESS=ID, as in 10.0.0.2=65536", "'%s' is not a peer", arg);
 }
 
 static int read_peer(struct attach *a, int id)
 {
-	struct addr_set addrs = { };
+	struct addr_set addrs = {};
 	size_t nr_bad = 0;
 	char *text;
 	int err;
@@ -352,8 +351,8 @@ static int check_environment(struct attach *a)
 
 static int run_attach(const struct verb *verb, int argc, char **argv)
 {
-	struct peers wanted = { };
-	struct attach a = { };
+	struct peers wanted = {};
+	struct attach a = {};
 	int status, err;
 
 	status = parse(&a, &wanted, verb, argc, argv);
@@ -380,7 +379,7 @@ static const struct opt attach_opts[] = {
 	{ "cgroup", OPT_CGROUP, "PATH", "look at the sockets of this cgroup (default: the root)" },
 	{ "static", OPT_STATIC, NULL, "no XenStore: these peers, and no others; then end" },
 	{ "peer", OPT_PEER, "ADDRESS=ID", "a peer, with --static; may be repeated" },
-	{ }
+	{},
 };
 
 const struct verb verb_attach = {

@@ -26,22 +26,22 @@
 #include "policy.h"
 #include "xs.h"
 
-#define VIFS		"/local/domain/0/backend/vif"
-#define RETRY_MS	1000
+#define VIFS	 "/local/domain/0/backend/vif"
+#define RETRY_MS 1000
 
 struct broker {
 	struct xs_handle *xs;
 	struct policy policy;
-	const char *policy_path;	/* as given, or NULL */
+	const char *policy_path; /* as given, or NULL */
 	struct domains domains;
 	struct pairs pairs;
 	struct domain_ids {
 		unsigned int *id;
 		size_t nr;
-	} dirty;		/* domains to read again */
-	struct domain_ids later;	/* the same, from @retry on: XenStore refused something */
+	} dirty;		 /* domains to read again */
+	struct domain_ids later; /* the same, from @retry on: XenStore refused something */
 	int64_t retry;
-	bool rescan;		/* domains came or went */
+	bool rescan; /* domains came or went */
 };
 
 static int ids_add(struct domain_ids *ids, unsigned int id)
@@ -97,8 +97,8 @@ static int take_retries(struct broker *b)
 
 static int publish_both(struct broker *b, struct pair *pair, const struct domain *d[2])
 {
-	struct addr_set addrs[2] = { };
-	char *text[2] = { };
+	struct addr_set addrs[2] = {};
+	char *text[2] = {};
 	int err = 0;
 
 	/* addrs[i] is what d[i] sees of the other. */
@@ -139,7 +139,8 @@ static int close_pair(struct broker *b, struct pair *pair)
 /* Makes XenStore hold for two domains what the policy says now. */
 static int reconcile(struct broker *b, unsigned int lo, unsigned int hi)
 {
-	const struct domain *d[2] = { domains_find(&b->domains, lo), domains_find(&b->domains, hi) };
+	const struct domain *d[2] = { domains_find(&b->domains, lo),
+				      domains_find(&b->domains, hi) };
 	bool permitted = d[0] && d[1] && domains_permitted(&b->policy, d[0], d[1]);
 	struct pair *pair = pairs_find(&b->pairs, lo, hi);
 	int err = 1;
@@ -184,7 +185,7 @@ static int reconcile_dirty(struct broker *b)
 	struct domain_ids dirty = b->dirty;
 	int err = 0;
 
-	b->dirty = (struct domain_ids){ };
+	b->dirty = (struct domain_ids){};
 	for (size_t i = 0; !err && i < dirty.nr; i++) {
 		struct domain *d = domains_find(&b->domains, dirty.id[i]);
 
@@ -539,7 +540,7 @@ static int run_locked(struct broker *b)
 
 static int run_broker(const struct verb *verb, int argc, char **argv)
 {
-	struct broker b = { };
+	struct broker b = {};
 	bool background = false;
 	char *path = NULL;
 	int c, err, status;
@@ -575,7 +576,7 @@ static int run_broker(const struct verb *verb, int argc, char **argv)
 static const struct opt broker_opts[] = {
 	{ "daemon", OPT_DAEMON, NULL, "go to the background once all is published" },
 	{ "policy", OPT_POLICY, "FILE", "policy (default: " POLICY_PATH " if it is there)" },
-	{ }
+	{},
 };
 
 const struct verb verb_broker = {

@@ -23,10 +23,10 @@
 #include "claim.h"
 #include "log.h"
 
-#define STRING(x)	#x
-#define STRING_OF(x)	STRING(x)
-#define STACK_MAX	4	/* vif below VLAN below bond below bridge */
-#define CLAIM_MAX	1500	/* bytes; a node holds 2048 */
+#define STRING(x)    #x
+#define STRING_OF(x) STRING(x)
+#define STACK_MAX    4	  /* vif below VLAN below bond below bridge */
+#define CLAIM_MAX    1500 /* bytes; a node holds 2048 */
 
 static bool is_vif(const char *ifname)
 {
@@ -70,9 +70,9 @@ static bool sockaddr_key(const struct sockaddr *sa, struct vmc_peer_key *key)
 
 	if (!sa || (sa->sa_family != AF_INET && sa->sa_family != AF_INET6))
 		return false;
-	addr = sa->sa_family == AF_INET ?
-		(const void *)&((const struct sockaddr_in *)sa)->sin_addr :
-		(const void *)&((const struct sockaddr_in6 *)sa)->sin6_addr;
+	addr = &((const struct sockaddr_in *)sa)->sin_addr;
+	if (sa->sa_family == AF_INET6)
+		addr = &((const struct sockaddr_in6 *)sa)->sin6_addr;
 	if (!inet_ntop(sa->sa_family, addr, text, sizeof(text)) || addr_parse(text, key))
 		return false;
 	return addr_is_host(key);
@@ -81,7 +81,7 @@ static bool sockaddr_key(const struct sockaddr *sa, struct vmc_peer_key *key)
 /* This guest's own addresses as text, to be freed. */
 static char *own_addresses(void)
 {
-	struct addr_set set = { };
+	struct addr_set set = {};
 	struct vmc_peer_key key;
 	struct ifaddrs *all;
 	char *text;

@@ -8,7 +8,7 @@
 #include "xs.h"
 
 struct claim {
-	char *addresses;	/* as last written, NULL before */
+	char *addresses; /* as last written, NULL before */
 };
 
 int claim_write(struct claim *claim, struct xs_handle *xs);

@@ -23,7 +23,7 @@
 #include "loader.h"
 #include "log.h"
 
-#define END_TIMEOUT_MS	10000
+#define END_TIMEOUT_MS 10000
 
 /* Write end of the pipe on which the process that forked waits for an exit status. */
 static int ready_fd = -1;

@@ -7,8 +7,8 @@
 
 #include <sys/types.h>
 
-#define DAEMON_ATTACH_LOCK	"/run/vmc-loader.lock"
-#define DAEMON_BROKER_LOCK	"/run/vmc-broker.lock"
+#define DAEMON_ATTACH_LOCK "/run/vmc-loader.lock"
+#define DAEMON_BROKER_LOCK "/run/vmc-broker.lock"
 
 int daemon_lock(const char *path, pid_t *holder);
 int daemon_lock_probe(const char *path, pid_t *holder);

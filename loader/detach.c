@@ -20,9 +20,9 @@
 #include "xs.h"
 
 struct detached {
-	pid_t daemon;		/* ended, or 0 */
-	bool claim;		/* removed */
-	int pins;		/* removed */
+	pid_t daemon; /* ended, or 0 */
+	bool claim;   /* removed */
+	int pins;     /* removed */
 };
 
 /* The claim goes first: nobody shall offer us new flows. */
@@ -65,7 +65,7 @@ static int print_detached(const struct detached *d)
 
 static int run_detach(const struct verb *verb, int argc, char **argv)
 {
-	struct detached d = { };
+	struct detached d = {};
 	int c, lock;
 
 	c = opts_next(verb, argc, argv);

@@ -12,8 +12,8 @@
 #include "domain.h"
 #include "log.h"
 
-#define VIF_PATH	"/local/domain/0/backend/vif/%u/%s/"
-#define STATE_CLOSING	5	/* xenbus states from here on: the device goes */
+#define VIF_PATH      "/local/domain/0/backend/vif/%u/%s/"
+#define STATE_CLOSING 5 /* xenbus states from here on: the device goes */
 
 static int vif_read(struct vif *vif, struct xs_handle *xs, unsigned int id, const char *name)
 {
@@ -21,7 +21,7 @@ static int vif_read(struct vif *vif, struct xs_handle *xs, unsigned int id, cons
 	char *text;
 	int err;
 
-	*vif = (struct vif){ };
+	*vif = (struct vif){};
 	vif->bridge = store_read(xs, XBT_NULL, VIF_PATH "bridge", id, name);
 	vif->rate_limited = store_exists(xs, XBT_NULL, VIF_PATH "rate", id, name);
 	text = store_read(xs, XBT_NULL, VIF_PATH "ip", id, name);
@@ -60,8 +60,8 @@ static int read_vifs(struct domain *domain, struct xs_handle *xs)
 
 static int read_claim(struct domain *domain, struct xs_handle *xs)
 {
-	int version = store_read_int(xs, XBT_NULL, "/local/domain/%u/" VMC_XS_CLAIM_VERSION,
-				     domain->id);
+	int version =
+		store_read_int(xs, XBT_NULL, "/local/domain/%u/" VMC_XS_CLAIM_VERSION, domain->id);
 	char *text;
 	int err;
 
@@ -176,14 +176,15 @@ void domains_free(struct domains *domains)
 	for (size_t i = 0; i < domains->nr; i++)
 		domain_free(&domains->domain[i]);
 	free(domains->domain);
-	*domains = (struct domains){ };
+	*domains = (struct domains){};
 }
 
 /*
  * Whether a domain may be reached by way of a bridge (any, if NULL): it has a vif
  * there, and none whose rate the fast path would get around.
  */
-static bool domain_usable_on(const struct policy *policy, const struct domain *d, const char *bridge)
+static bool domain_usable_on(const struct policy *policy, const struct domain *d,
+			     const char *bridge)
 {
 	bool usable = false;
 

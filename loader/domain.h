@@ -13,16 +13,16 @@
 #include "xs.h"
 
 struct vif {
-	char *bridge;		/* NULL when it is on none */
+	char *bridge; /* NULL when it is on none */
 	bool rate_limited;
-	struct addr_set addrs;	/* from dom0's "ip" */
+	struct addr_set addrs; /* from dom0's "ip" */
 };
 
 struct domain {
 	unsigned int id;
 	char *name;
-	bool claims;		/* it announced a version that we know */
-	struct addr_set claimed;	/* addresses it says it has */
+	bool claims;		 /* it announced a version that we know */
+	struct addr_set claimed; /* addresses it says it has */
 	struct vif *vifs;
 	size_t nr_vifs;
 };

@@ -22,10 +22,10 @@
 #include "log.h"
 #include "xs.h"
 
-#define KERNEL_MAJOR	6
-#define KERNEL_MINOR	12
-#define MODULE_DIR	"/sys/module/vmc"
-#define BPF_FS		"/sys/fs/bpf"
+#define KERNEL_MAJOR 6
+#define KERNEL_MINOR 12
+#define MODULE_DIR   "/sys/module/vmc"
+#define BPF_FS	     "/sys/fs/bpf"
 
 /* First line of a small file, without its newline; NULL when unreadable. */
 static char *read_line(const char *path, char *buf, size_t len)
@@ -56,8 +56,9 @@ static int probe_kernel(char *detail, size_t len)
 	snprintf(detail, len, "%s", uts.release);
 	if (sscanf(uts.release, "%d.%d", &major, &minor) != 2)
 		return -EINVAL;
-	return major > KERNEL_MAJOR || (major == KERNEL_MAJOR && minor >= KERNEL_MINOR) ?
-		0 : -ENOTSUP;
+	if (major < KERNEL_MAJOR || (major == KERNEL_MAJOR && minor < KERNEL_MINOR))
+		return -ENOTSUP;
+	return 0;
 }
 
 static int probe_kernel_btf(char *detail, size_t len)
@@ -180,8 +181,8 @@ static int probe_bpffs(char *detail, size_t len)
 		snprintf(detail, len, BPF_FS);
 		return -errno;
 	}
-	snprintf(detail, len, "%s", fs.f_type == BPF_FS_MAGIC ?
-		 BPF_FS : "not mounted; attach mounts it at " BPF_FS);
+	snprintf(detail, len, "%s",
+		 fs.f_type == BPF_FS_MAGIC ? BPF_FS : "not mounted; attach mounts it at " BPF_FS);
 	return 0;
 }
 
@@ -265,7 +266,7 @@ const struct env_check env_checks[] = {
 	{ "peers", ENV_NOTE | ENV_XENSTORE, probe_peers,
 	  "attach both guests, and run 'vmc-loader broker' in dom0" },
 	{ "broker", ENV_NOTE | ENV_BROKER, probe_broker, "start 'vmc-loader broker'" },
-	{ }
+	{},
 };
 
 /**

@@ -31,11 +31,13 @@ static const char *const pins[] = {
 
 #define NR_PINS (sizeof(pins) / sizeof(*pins))
 
-static int __attribute__((format(printf, 2, 0)))
-libbpf_say(enum libbpf_print_level level, const char *fmt, va_list args)
+__attribute__((format(printf, 2, 0))) static int libbpf_say(enum libbpf_print_level level,
+							    const char *fmt, va_list args)
 {
 	static const int levels[] = {
-		[LIBBPF_WARN] = LOG_WARNING, [LIBBPF_INFO] = LOG_INFO, [LIBBPF_DEBUG] = LOG_DEBUG,
+		[LIBBPF_WARN] = LOG_WARNING,
+		[LIBBPF_INFO] = LOG_INFO,
+		[LIBBPF_DEBUG] = LOG_DEBUG,
 	};
 	char text[4096];
 
@@ -81,7 +83,7 @@ static int pin_dir_make(void)
  */
 static int link_take_over(const char *pin, struct bpf_program *prog, __u64 cgroup_id, __u32 map_id)
 {
-	struct bpf_link_info info = { };
+	struct bpf_link_info info = {};
 	struct bpf_link *link;
 	__u32 len = sizeof(info);
 	int err;
@@ -92,8 +94,8 @@ static int link_take_over(const char *pin, struct bpf_program *prog, __u64 cgrou
 	if (!link)
 		return -errno;
 	err = bpf_link_get_info_by_fd(bpf_link__fd(link), &info, &len);
-	if (!err && (cgroup_id ? info.cgroup.cgroup_id != cgroup_id :
-				 info.sockmap.map_id != map_id))
+	if (!err &&
+	    (cgroup_id ? info.cgroup.cgroup_id != cgroup_id : info.sockmap.map_id != map_id))
 		err = -ENOENT;
 	if (!err)
 		err = bpf_link__update_program(link, prog);
@@ -116,7 +118,7 @@ static int link_pin(struct bpf_link *link, const char *pin)
 
 static __u32 map_id(const struct bpf_map *map)
 {
-	struct bpf_map_info info = { };
+	struct bpf_map_info info = {};
 	__u32 len = sizeof(info);
 
 	return bpf_map_get_info_by_fd(bpf_map__fd(map), &info, &len) ? 0 : info.id;

@@ -12,15 +12,15 @@
 
 #include <vmc/bpf.h>
 
-#define FASTPATH_PIN_SOCKOPS	VMC_PIN_DIR "/link_sockops"
-#define FASTPATH_PIN_SKMSG	VMC_PIN_DIR "/link_skmsg"
+#define FASTPATH_PIN_SOCKOPS VMC_PIN_DIR "/link_sockops"
+#define FASTPATH_PIN_SKMSG   VMC_PIN_DIR "/link_skmsg"
 
 struct vmc_bpf;
 
 struct fastpath {
 	struct vmc_bpf *skel;
-	int peers_fd;		/* map vmc_peers, the skeleton's */
-	bool was_attached;	/* this run took over an earlier one's pins */
+	int peers_fd;	   /* map vmc_peers, the skeleton's */
+	bool was_attached; /* this run took over an earlier one's pins */
 };
 
 bool fastpath_is_attached(void);

@@ -11,30 +11,30 @@
 #include <linux/types.h>
 
 #ifndef VMC_VERSION
-#define VMC_VERSION		"0.1"
+#define VMC_VERSION "0.1"
 #endif
 
 /* Exit statuses; vmc-loader(8) lists them. */
 enum vmc_exit {
-	VMC_OK		= 0,
-	VMC_FAILURE	= 1,
-	VMC_USAGE	= 2,
-	VMC_ENVIRON	= 3,	/* module, BTF, Xen, XenStore, privileges ... are missing */
-	VMC_BUSY	= 4,	/* another attach, or another broker, is running */
-	VMC_DETACHED	= 5,	/* nothing is attached */
+	VMC_OK = 0,
+	VMC_FAILURE = 1,
+	VMC_USAGE = 2,
+	VMC_ENVIRON = 3,  /* module, BTF, Xen, XenStore, privileges ... are missing */
+	VMC_BUSY = 4,	  /* another attach, or another broker, is running */
+	VMC_DETACHED = 5, /* nothing is attached */
 };
 
 /* An option of a verb; the last of an array has no name. */
 struct opt {
-	const char *name;	/* long name without dashes */
-	int val;		/* what opts_next() returns for it; a letter is its short name */
-	const char *arg;	/* name of its argument, or NULL */
+	const char *name; /* long name without dashes */
+	int val;	  /* what opts_next() returns for it; a letter is its short name */
+	const char *arg;  /* name of its argument, or NULL */
 	const char *help;
 };
 
 struct verb {
 	const char *name;
-	const char *args;	/* positional arguments for the usage line, or NULL */
+	const char *args; /* positional arguments for the usage line, or NULL */
 	const char *summary;
 	const struct opt *opts;
 	/* Returns an enum vmc_exit; argv[0] is the verb. */
@@ -44,9 +44,9 @@ struct verb {
 extern const struct verb verb_attach, verb_detach, verb_status, verb_broker, verb_check;
 
 /* opts.c: special returns of opts_next(), below any option's val */
-#define OPTS_END	(-1)	/* no more options; optind is the first argument */
-#define OPTS_ERROR	(-2)	/* said so already: return VMC_USAGE */
-#define OPTS_DONE	(-3)	/* --help or --version was served: return VMC_OK */
+#define OPTS_END   (-1) /* no more options; optind is the first argument */
+#define OPTS_ERROR (-2) /* said so already: return VMC_USAGE */
+#define OPTS_DONE  (-3) /* --help or --version was served: return VMC_OK */
 
 int opts_next(const struct verb *verb, int argc, char **argv);
 int opts_status(int end);

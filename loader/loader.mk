@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # vmc-loader. Included by the top Makefile after bpf/bpf.mk, from the top folder.
-# Goals: loader, loader-clean, man, loader-check (unit tests, help against man page, and, as
-# root, attach on this machine's kernel).
+# Goals: loader, loader-clean, man.
 #
 #   CC, CFLAGS, LDFLAGS, VERSION, V=1
 
@@ -20,7 +19,7 @@ MAN_PAGES := $(MAN_SRCS:docs/man/%.rst=build/man/%)
 loader_q := $(if $(filter 1,$(V)),,@)
 loader_say = $(if $(filter 1,$(V)),:,printf '  %-8s %s\n')
 
-.PHONY: loader loader-clean loader-check man
+.PHONY: loader loader-clean man
 loader: $(LOADER_OUT)/vmc-loader
 man: $(MAN_PAGES)
 
@@ -39,22 +38,7 @@ build/man/%: docs/man/%.rst | build/man
 	@$(loader_say) RST2MAN $@
 	$(loader_q)rst2man --strict $< $@
 
-# Unit tests: everything but main() and the verbs.
-$(LOADER_OUT)/test_unit.o: tests/loader/test_unit.c | $(LOADER_OUT)
-	@$(loader_say) CC $@
-	$(loader_q)$(CC) -O2 -g $(LOADER_CFLAGS) $(CFLAGS) -c $< -o $@
-
-$(LOADER_OUT)/test_unit: $(LOADER_OUT)/test_unit.o \
-		$(addprefix $(LOADER_OUT)/,addr.o policy.o domain.o xs.o log.o)
-	@$(loader_say) LD $@
-	$(loader_q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LOADER_LDLIBS) -o $@
-
-loader-check: loader $(LOADER_OUT)/test_unit
-	$(loader_q)$(LOADER_OUT)/test_unit
-	$(loader_q)tests/loader/test_help.sh
-	$(loader_q)tests/loader/test_attach.sh
-
 loader-clean:
 	$(loader_q)rm -rf $(LOADER_OUT) build/man
 
--include $(LOADER_OBJS:.o=.d) $(LOADER_OUT)/test_unit.d
+-include $(LOADER_OBJS:.o=.d)

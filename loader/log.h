@@ -10,7 +10,7 @@
 
 struct json_object;
 
-extern bool log_json;		/* --json was given */
+extern bool log_json; /* --json was given */
 
 void log_louder(void);
 void log_quiet(void);

@@ -9,9 +9,8 @@
 #include "loader.h"
 #include "log.h"
 
-static const struct verb *const verbs[] = {
-	&verb_attach, &verb_detach, &verb_status, &verb_check, &verb_broker, NULL
-};
+static const struct verb *const verbs[] = { &verb_attach, &verb_detach, &verb_status,
+					    &verb_check,  &verb_broker, NULL };
 
 static const struct verb *verb_find(const char *name)
 {

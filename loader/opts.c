@@ -10,7 +10,7 @@
 #include "loader.h"
 #include "log.h"
 
-#define OPTS_MAX	16
+#define OPTS_MAX 16
 
 static const struct opt global_opts[] = {
 	{ "json", 'j', NULL, "print JSON, errors too" },
@@ -18,7 +18,7 @@ static const struct opt global_opts[] = {
 	{ "quiet", 'q', NULL, "say errors only" },
 	{ "help", 'h', NULL, "print this text" },
 	{ "version", 'V', NULL, "print the version" },
-	{ }
+	{},
 };
 
 static size_t opts_add(const struct opt *from, struct option *longs, size_t n, char *shorts)
@@ -70,7 +70,7 @@ static int opts_global(const struct verb *verb, int c)
  */
 int opts_next(const struct verb *verb, int argc, char **argv)
 {
-	struct option longs[OPTS_MAX] = { };
+	struct option longs[OPTS_MAX] = {};
 	char shorts[2 * OPTS_MAX + 2];
 	size_t n;
 	int c;

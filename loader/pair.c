@@ -21,16 +21,16 @@
 #include "log.h"
 #include "pair.h"
 
-#define HOME		"/local/domain/%u/"
-#define VIEW		HOME VMC_XS_PEERS "/%u"
-#define FRONTEND	HOME "device/" VMC_XS_DEVICE "/%u"
-#define BACKEND_DIR	HOME "backend/" VMC_XS_DEVICE "/%u"
-#define BACKEND		BACKEND_DIR "/0"
+#define HOME	     "/local/domain/%u/"
+#define VIEW	     HOME VMC_XS_PEERS "/%u"
+#define FRONTEND     HOME "device/" VMC_XS_DEVICE "/%u"
+#define BACKEND_DIR  HOME "backend/" VMC_XS_DEVICE "/%u"
+#define BACKEND	     BACKEND_DIR "/0"
 
-#define CLOSE_MS	10000	/* as long as xl gives a device */
-#define REST_MS		500
+#define CLOSE_MS     10000 /* as long as xl gives a device */
+#define REST_MS	     500
 
-#define STATE_CLOSED	6
+#define STATE_CLOSED 6
 
 enum { LO, HI };
 
@@ -124,7 +124,7 @@ void pairs_free(struct pairs *pairs)
 		view_forget(&pairs->pair[i], HI);
 	}
 	free(pairs->pair);
-	*pairs = (struct pairs){ };
+	*pairs = (struct pairs){};
 }
 
 /* What a broker before us published to @domid about @peer. */
@@ -132,8 +132,8 @@ static int load_view(struct pairs *pairs, struct xs_handle *xs, unsigned int dom
 		     unsigned int peer)
 {
 	int to = domid < peer ? LO : HI;
-	struct pair *pair = pairs_get(pairs, domid < peer ? domid : peer,
-				      domid < peer ? peer : domid);
+	struct pair *pair =
+		pairs_get(pairs, domid < peer ? domid : peer, domid < peer ? peer : domid);
 
 	if (!pair)
 		return -ENOMEM;
@@ -161,9 +161,9 @@ static int load_device(struct pairs *pairs, struct xs_handle *xs, unsigned int l
 	return pair_close(pair, xs);
 }
 
-static int load_each(struct pairs *pairs, struct xs_handle *xs, unsigned int domid,
-		     const char *dir, int (*load)(struct pairs *pairs, struct xs_handle *xs,
-						  unsigned int domid, unsigned int peer))
+static int load_each(struct pairs *pairs, struct xs_handle *xs, unsigned int domid, const char *dir,
+		     int (*load)(struct pairs *pairs, struct xs_handle *xs, unsigned int domid,
+				 unsigned int peer))
 {
 	unsigned int nr;
 	char **names = store_list(xs, &nr, HOME "%s", domid, dir);
@@ -185,8 +185,7 @@ static int load_frontend(struct pairs *pairs, struct xs_handle *xs, unsigned int
 	return lo < hi ? load_device(pairs, xs, lo, hi) : 0;
 }
 
-static int load_backend(struct pairs *pairs, struct xs_handle *xs, unsigned int hi,
-			unsigned int lo)
+static int load_backend(struct pairs *pairs, struct xs_handle *xs, unsigned int hi, unsigned int lo)
 {
 	return lo < hi ? load_device(pairs, xs, lo, hi) : 0;
 }
@@ -308,8 +307,9 @@ static int change_publish(struct xs_handle *xs, xs_transaction_t t, void *ctx)
 	if (!err)
 		err = store_write(xs, t, v->name, VIEW "/" VMC_XS_PEER_NAME, v->domid, v->peer);
 	/* Last: whoever sees it sees the rest. */
-	return err ? err : store_write(xs, t, v->addresses, VIEW "/" VMC_XS_PEER_ADDRESSES,
-				       v->domid, v->peer);
+	return err ? err :
+		     store_write(xs, t, v->addresses, VIEW "/" VMC_XS_PEER_ADDRESSES, v->domid,
+				 v->peer);
 }
 
 static bool differs(const char *a, const char *b)

@@ -15,16 +15,16 @@
 enum pair_device {
 	DEVICE_NONE,
 	DEVICE_THERE,
-	DEVICE_CLOSING,		/* asked to close, until its deadline */
-	DEVICE_RESTING,		/* removed; the guests shall see that before it comes again */
+	DEVICE_CLOSING, /* asked to close, until its deadline */
+	DEVICE_RESTING, /* removed; the guests shall see that before it comes again */
 };
 
 struct pair {
 	unsigned int id[2];
-	char *addresses[2];	/* of the other, published to this one; NULL: nothing is */
+	char *addresses[2]; /* of the other, published to this one; NULL: nothing is */
 	char *name[2];
 	enum pair_device device;
-	int64_t deadline;	/* of closing and resting, CLOCK_MONOTONIC ms */
+	int64_t deadline; /* of closing and resting, CLOCK_MONOTONIC ms */
 };
 
 /* Pairs by ids. */

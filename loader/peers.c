@@ -93,7 +93,7 @@ int peers_set(struct peers *peers, __u32 id, struct addr_set *addrs)
 	}
 	addr_set_free(&peers->peer[at].addrs);
 	peers->peer[at].addrs = *addrs;
-	*addrs = (struct addr_set){ };
+	*addrs = (struct addr_set){};
 	return 0;
 }
 
@@ -213,5 +213,5 @@ void peers_free(struct peers *peers)
 	peers_drop_all(peers);
 	free(peers->peer);
 	free(peers->entry);
-	*peers = (struct peers){ };
+	*peers = (struct peers){};
 }

@@ -10,7 +10,7 @@
 #include "addr.h"
 
 struct peer {
-	__u32 id;		/* value of its addresses in the map */
+	__u32 id; /* value of its addresses in the map */
 	struct addr_set addrs;
 };
 
@@ -22,9 +22,9 @@ struct peers_entry {
 
 struct peers {
 	int map_fd;
-	struct peer *peer;	/* by id */
+	struct peer *peer; /* by id */
 	size_t nr;
-	struct peers_entry *entry;	/* what the map holds, by key */
+	struct peers_entry *entry; /* what the map holds, by key */
 	size_t nr_entries;
 };
 

@@ -11,8 +11,8 @@
 
 #include "policy.h"
 
-#define LINE_MAX_LEN	4096
-#define NAME_CHARS	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+"
+#define LINE_MAX_LEN 4096
+#define NAME_CHARS   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+"
 
 enum section { SECTION_NONE, SECTION_DEFAULT, SECTION_GROUP };
 
@@ -21,7 +21,7 @@ struct parser {
 	struct policy_error *error;
 	enum section section;
 	bool has_default;
-	bool has_members;	/* of the group being read */
+	bool has_members; /* of the group being read */
 };
 
 /** policy_init - the policy that holds without a file */
@@ -30,8 +30,7 @@ void policy_init(struct policy *policy)
 	*policy = (struct policy){ .same_bridge = true };
 }
 
-static int __attribute__((format(printf, 2, 3)))
-refuse(struct parser *p, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static int refuse(struct parser *p, const char *fmt, ...)
 {
 	va_list args;
 
@@ -192,7 +191,7 @@ int policy_parse(struct policy *policy, FILE *file, struct policy_error *error)
 	char line[LINE_MAX_LEN];
 	int err = 0;
 
-	*error = (struct policy_error){ };
+	*error = (struct policy_error){};
 	while (!err && fgets(line, sizeof(line), file)) {
 		error->line++;
 		if (strlen(line) == sizeof(line) - 1 && !feof(file))
@@ -216,7 +215,7 @@ int policy_load(struct policy *policy, const char *path, struct policy_error *er
 	struct policy fresh;
 	int err;
 
-	*error = (struct policy_error){ };
+	*error = (struct policy_error){};
 	if (!file) {
 		err = -errno;
 		goto fail;

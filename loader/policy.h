@@ -9,25 +9,25 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define POLICY_PATH	"/etc/vmc/broker.conf"
+#define POLICY_PATH "/etc/vmc/broker.conf"
 
 struct policy_group {
 	char *name;
-	char **members;		/* names of domains */
+	char **members; /* names of domains */
 	size_t nr_members;
 };
 
 struct policy {
-	bool same_bridge;		/* vifs on one bridge make a pair permitted */
-	bool allow_rate_limited;	/* vifs with "rate" count as the others */
-	bool trust_claims;		/* addresses that guests claim are published */
+	bool same_bridge;	 /* vifs on one bridge make a pair permitted */
+	bool allow_rate_limited; /* vifs with "rate" count as the others */
+	bool trust_claims;	 /* addresses that guests claim are published */
 	struct policy_group *groups;
 	size_t nr_groups;
 };
 
 /* Where and why a policy file was refused. */
 struct policy_error {
-	int line;		/* 0: the file as a whole */
+	int line; /* 0: the file as a whole */
 	char text[128];
 };
 

@@ -23,7 +23,7 @@
 #include "peers.h"
 #include "xs.h"
 
-#define NETDEV	"vmc0"
+#define NETDEV "vmc0"
 
 /* Directories of xenbus devices, and how ours are called there. */
 static const struct {
@@ -35,7 +35,7 @@ static const struct {
 
 static const char *const channel_attrs[] = { "state", "queues", "flows", "tx_bytes", "rx_bytes" };
 
-#define NR_ATTRS	(sizeof(channel_attrs) / sizeof(*channel_attrs))
+#define NR_ATTRS (sizeof(channel_attrs) / sizeof(*channel_attrs))
 
 /* First line of a file as a JSON number or string; NULL when it can't be read. */
 static struct json_object *read_value(const char *path)
@@ -102,8 +102,9 @@ static struct json_object *peer_of(struct json_object *list, __u32 id, struct xs
 	}
 	obj = json_object_new_object();
 	json_object_object_add(obj, "peer", json_object_new_int64(id));
-	name = xs && id < VMC_PEER_LOOPBACK ?
-		store_read(xs, XBT_NULL, VMC_XS_PEERS "/%u/" VMC_XS_PEER_NAME, id) : NULL;
+	name = NULL;
+	if (xs && id < VMC_PEER_LOOPBACK)
+		name = store_read(xs, XBT_NULL, VMC_XS_PEERS "/%u/" VMC_XS_PEER_NAME, id);
 	json_object_object_add(obj, "name", name ? json_object_new_string(name) : NULL);
 	json_object_object_add(obj, "addresses", json_object_new_array());
 	free(name);
@@ -193,8 +194,8 @@ static void print_channels(struct json_object *list)
 	size_t nr = json_object_array_length(list);
 
 	if (nr)
-		printf("\n%-8s %-9s %-14s %7s %7s %16s %16s\n", "CHANNEL", "ROLE", "STATE", "QUEUES",
-		       "FLOWS", "TX BYTES", "RX BYTES");
+		printf("\n%-8s %-9s %-14s %7s %7s %16s %16s\n", "CHANNEL", "ROLE", "STATE",
+		       "QUEUES", "FLOWS", "TX BYTES", "RX BYTES");
 	for (size_t i = 0; i < nr; i++) {
 		struct json_object *obj = json_object_array_get_idx(list, i);
 

@@ -11,14 +11,15 @@
 
 #include "xs.h"
 
-#define TRANSACT_TRIES	64
+#define TRANSACT_TRIES 64
 
-#define PATH_OF(fmt, path) do {					\
-	va_list args_;						\
-	va_start(args_, fmt);					\
-	vsnprintf(path, sizeof(path), fmt, args_);		\
-	va_end(args_);						\
-} while (0)
+#define PATH_OF(fmt, path)                                 \
+	do {                                               \
+		va_list args_;                             \
+		va_start(args_, fmt);                      \
+		vsnprintf(path, sizeof(path), fmt, args_); \
+		va_end(args_);                             \
+	} while (0)
 
 /**
  * store_read - a node's value

@@ -9,10 +9,10 @@
 
 #include <xenstore.h>
 
-#define STORE_PATH_MAX	256
+#define STORE_PATH_MAX 256
 
 /* Paths are printf formats; relative ones start at the domain's own home. */
-#define STORE_FMT(n)	__attribute__((format(printf, n, (n) + 1)))
+#define STORE_FMT(n)   __attribute__((format(printf, n, (n) + 1)))
 
 char *store_read(struct xs_handle *xs, xs_transaction_t t, const char *fmt, ...) STORE_FMT(3);
 int store_read_int(struct xs_handle *xs, xs_transaction_t t, const char *fmt, ...) STORE_FMT(3);

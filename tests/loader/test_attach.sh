@@ -35,11 +35,11 @@ world() {
 	echo 0.stub >/sys/module/vmc/version
 	mount -t cgroup2 none /run/cgroup || return 1
 	cgroup=/run/cgroup/vmc-test.$$
-	mkdir $cgroup && echo $$ >$cgroup/cgroup.procs
+	mkdir "$cgroup" && echo $$ >"$cgroup/cgroup.procs"
 }
 
 loader() { "$out/loader/vmc-loader" "$@"; }
-attach() { loader attach --static --cgroup $cgroup "$@"; }
+attach() { loader attach --static --cgroup "$cgroup" "$@"; }
 peers() { loader --json status | python3 -c '
 import json, sys
 for p in json.load(sys.stdin)["peers"]:
@@ -106,9 +106,9 @@ in_namespaces() {
 if [ "${1-}" = inside ]; then
 	in_namespaces
 	ktap_end
-elif ! out_of_build=$(build 2>&1); then
-	ok "builds with stub kfuncs" eval 'echo "$out_of_build"; false'
-	ktap_end
-else
+elif build >build/stub.log 2>&1; then
 	exec unshare --mount --net --propagation unchanged "$0" inside
+else
+	ok "builds with stub kfuncs" eval 'cat build/stub.log; false'
+	ktap_end
 fi

@@ -8,19 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ktap.h"
+
 #include "addr.h"
 #include "domain.h"
 #include "policy.h"
 #include "xs.h"
-
-static int nr_passed, nr_failed;
-
-#define CHECK(cond) do {						\
-	if (!(cond)) {							\
-		printf("# %s:%d: %s\n", __FILE__, __LINE__, #cond);	\
-		return false;						\
-	}								\
-} while (0)
 
 static bool formats_as(const char *text, const char *want)
 {
@@ -33,7 +26,7 @@ static bool formats_as(const char *text, const char *want)
 	return want && !strcmp(got, want);
 }
 
-static bool test_addr_parse(void)
+static void test_addr_parse(void)
 {
 	CHECK(formats_as("10.0.0.1", "10.0.0.1"));
 	CHECK(formats_as("::ffff:10.0.0.1", "10.0.0.1"));
@@ -47,7 +40,6 @@ static bool test_addr_parse(void)
 	CHECK(formats_as(" 10.0.0.1", NULL));
 	CHECK(formats_as("fe80::1%eth0", NULL));
 	CHECK(formats_as("a.b.c.d", NULL));
-	return true;
 }
 
 static bool is_host(const char *text)
@@ -57,7 +49,7 @@ static bool is_host(const char *text)
 	return !addr_parse(text, &key) && addr_is_host(&key);
 }
 
-static bool test_addr_is_host(void)
+static void test_addr_is_host(void)
 {
 	CHECK(is_host("10.0.0.1"));
 	CHECK(is_host("223.255.255.254"));
@@ -70,12 +62,11 @@ static bool test_addr_is_host(void)
 	CHECK(!is_host("::"));
 	CHECK(!is_host("::1"));
 	CHECK(!is_host("ff02::1"));
-	return true;
 }
 
 static bool set_is(const char *text, const char *want, size_t want_bad)
 {
-	struct addr_set set = { };
+	struct addr_set set = {};
 	size_t nr_bad = 0;
 	bool same = !addr_set_parse(&set, text, &nr_bad);
 	char *got = addr_set_format(&set);
@@ -88,7 +79,7 @@ static bool set_is(const char *text, const char *want, size_t want_bad)
 	return same;
 }
 
-static bool test_addr_set(void)
+static void test_addr_set(void)
 {
 	char long_word[5000];
 
@@ -102,10 +93,9 @@ static bool test_addr_set(void)
 	      set_is("10.0.0.1 2001:db8::1", "2001:db8::1 10.0.0.1", 0));
 	CHECK(set_is("nonsense 10.0.0.1 127.0.0.1", "10.0.0.1", 2));
 	CHECK(set_is(long_word, "", 1));
-	return true;
 }
 
-static bool test_store_number(void)
+static void test_store_number(void)
 {
 	CHECK(store_number("0") == 0);
 	CHECK(store_number("32751") == 32751);
@@ -115,7 +105,6 @@ static bool test_store_number(void)
 	CHECK(store_number(" 1") == -EINVAL);
 	CHECK(store_number("1x") == -EINVAL);
 	CHECK(store_number("99999999999") == -EINVAL);
-	return true;
 }
 
 /* Parses a text; *line is where it was refused, 0 if it wasn't. */
@@ -141,14 +130,15 @@ static int refused_at(const char *text)
 	return line;
 }
 
-static bool test_policy_good(void)
+static void test_policy_good(void)
 {
 	struct policy p;
 	int line;
 
 	p = parse("# comment\n; comment\n\n[default]\nsame-bridge = no\n"
 		  " allow-rate-limited=yes \ntrust-claims\t=\tyes\n"
-		  "[group a-b]\nmembers = x, y.z ,w\n[ group  c ]\nmembers=x", &line);
+		  "[group a-b]\nmembers = x, y.z ,w\n[ group  c ]\nmembers=x",
+		  &line);
 	CHECK(line == 0);
 	CHECK(!p.same_bridge && p.allow_rate_limited && p.trust_claims);
 	CHECK(p.nr_groups == 2 && p.groups[0].nr_members == 3);
@@ -157,10 +147,9 @@ static bool test_policy_good(void)
 	CHECK(!policy_same_group(&p, "x", "nobody"));
 	policy_free(&p);
 	CHECK(p.same_bridge && !p.nr_groups);
-	return true;
 }
 
-static bool test_policy_bad(void)
+static void test_policy_bad(void)
 {
 	CHECK(refused_at("same-bridge=yes\n") == 1);
 	CHECK(refused_at("[default]\nsame-bridge=maybe\n") == 2);
@@ -179,10 +168,9 @@ static bool test_policy_bad(void)
 	CHECK(refused_at("[group a]\nmembers=a b\n") == 2);
 	CHECK(refused_at("[group a]\nmembers=a\nmembers=b\n") == 3);
 	CHECK(refused_at("[group a]\nsame-bridge=no\n") == 2);
-	return true;
 }
 
-static bool test_policy_long_line(void)
+static void test_policy_long_line(void)
 {
 	char *text = malloc(10001);
 	int line;
@@ -192,7 +180,6 @@ static bool test_policy_long_line(void)
 	line = refused_at(text);
 	free(text);
 	CHECK(line == 1);
-	return true;
 }
 
 /* A domain that claims, with vifs given as "bridge address" or "bridge address rate". */
@@ -232,7 +219,7 @@ static bool permitted(const struct policy *p, const struct domains *all, unsigne
 static bool sees(const struct policy *p, const struct domains *all, unsigned int a, unsigned int b,
 		 const char *want)
 {
-	struct addr_set set = { };
+	struct addr_set set = {};
 	bool same;
 	char *got;
 
@@ -246,9 +233,9 @@ static bool sees(const struct policy *p, const struct domains *all, unsigned int
 	return same;
 }
 
-static bool test_permitted_by_bridge(void)
+static void test_permitted_by_bridge(void)
 {
-	struct domains all = { };
+	struct domains all = {};
 	struct policy p;
 
 	policy_init(&p);
@@ -266,12 +253,11 @@ static bool test_permitted_by_bridge(void)
 	domains_drop(&all, 1);
 	CHECK(!domains_find(&all, 1) && domains_find(&all, 2)->id == 2 && all.nr == 2);
 	domains_free(&all);
-	return true;
 }
 
-static bool test_permitted_rate(void)
+static void test_permitted_rate(void)
 {
-	struct domains all = { };
+	struct domains all = {};
 	struct policy p;
 
 	policy_init(&p);
@@ -286,12 +272,11 @@ static bool test_permitted_rate(void)
 	CHECK(permitted(&p, &all, 1, 3) && sees(&p, &all, 1, 4, "10.0.0.4 10.0.0.44"));
 	CHECK(sees(&p, &all, 1, 2, "10.0.0.2 10.1.0.2"));
 	domains_free(&all);
-	return true;
 }
 
-static bool test_permitted_by_group(void)
+static void test_permitted_by_group(void)
 {
-	struct domains all = { };
+	struct domains all = {};
 	struct policy p;
 	int line;
 
@@ -307,12 +292,11 @@ static bool test_permitted_by_group(void)
 	CHECK(permitted(&p, &all, 1, 3));
 	policy_free(&p);
 	domains_free(&all);
-	return true;
 }
 
-static bool test_claimed_addresses(void)
+static void test_claimed_addresses(void)
 {
-	struct domains all = { };
+	struct domains all = {};
 	struct policy p;
 
 	policy_init(&p);
@@ -323,33 +307,23 @@ static bool test_claimed_addresses(void)
 	p.trust_claims = true;
 	CHECK(sees(&p, &all, 1, 2, "10.0.0.2 2001:db8::2"));
 	domains_free(&all);
-	return true;
 }
 
-static void run(const char *name, bool (*test)(void))
-{
-	bool passed = test();
-
-	nr_passed += passed;
-	nr_failed += !passed;
-	printf("%sok %d - %s\n", passed ? "" : "not ", nr_passed + nr_failed, name);
-}
+static const struct ktap_case cases[] = {
+	{ "addresses are parsed and printed canonically", test_addr_parse },
+	{ "host addresses are told from others", test_addr_is_host },
+	{ "sets of addresses", test_addr_set },
+	{ "numbers from XenStore", test_store_number },
+	{ "a good policy file", test_policy_good },
+	{ "bad policy files, by line", test_policy_bad },
+	{ "a line that is too long", test_policy_long_line },
+	{ "permitted by bridge", test_permitted_by_bridge },
+	{ "rate-limited vifs", test_permitted_rate },
+	{ "permitted by group", test_permitted_by_group },
+	{ "claimed addresses", test_claimed_addresses },
+};
 
 int main(void)
 {
-	puts("KTAP version 1");
-	run("addresses are parsed and printed canonically", test_addr_parse);
-	run("host addresses are told from others", test_addr_is_host);
-	run("sets of addresses", test_addr_set);
-	run("numbers from XenStore", test_store_number);
-	run("a good policy file", test_policy_good);
-	run("bad policy files, by line", test_policy_bad);
-	run("a line that is too long", test_policy_long_line);
-	run("permitted by bridge", test_permitted_by_bridge);
-	run("rate-limited vifs", test_permitted_rate);
-	run("permitted by group", test_permitted_by_group);
-	run("claimed addresses", test_claimed_addresses);
-	printf("1..%d\n%d passed, %d failed, 0 skipped\n", nr_passed + nr_failed, nr_passed,
-	       nr_failed);
-	return nr_failed != 0;
+	return ktap_main(cases, sizeof(cases) / sizeof(*cases));
 }
