@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Bringing a lab up and down: boot or resume, snapshots, the state in build/lab/run/NAME."""
+
+import concurrent.futures
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import time
+
+from . import channel, image, qemu
+from .common import BUILD, LabError, read_file, say, write_file
+from .state import hosts, load, need, run_dir, start_time
+
+SNAPSHOTS = os.path.join(BUILD, "snapshots")
+BOOT_TIMEOUT = 300
+
+
+@contextlib.contextmanager
+def _lock(path):
+    with open(path + ".lock", "w", encoding="utf-8") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        yield
+
+
+def up(name, config, use_snapshot):
+    """Starts the lab; how: "resumed" or "booted"."""
+    if load(name):
+        raise LabError(f"the lab '{name}' is up already: lab down --name {name}")
+    image.build()
+    key = config.key()
+    run = run_dir(name)
+    down(name)
+    os.makedirs(run)
+    if not use_snapshot:
+        _boot(name, config, key, os.path.join(run, "ram"))
+        return "booted"
+    snapshot = os.path.join(SNAPSHOTS, key)
+    os.makedirs(SNAPSHOTS, exist_ok=True)
+    with _lock(snapshot):
+        if not os.path.isdir(snapshot):
+            _make_snapshot(config, key, snapshot)
+    _resume(name, config, key, snapshot)
+    return "resumed"
+
+
+def _record(name, config, key, process, how):
+    write_file(os.path.join(run_dir(name), "lab.json"), json.dumps({
+        "name": name, "pid": process.pid, "started": start_time(process.pid), "how": how,
+        "key": key, **vars(config)}, indent=1) + "\n")
+
+
+def _boot(name, config, key, ram):
+    run = run_dir(name)
+    say(f"booting {len(config.guests)} guest(s)")
+    process = qemu.start(config, run, config.disk(key), ram, "on")
+    _record(name, config, key, process, "booted")
+    try:
+        qemu.Monitor(run, process).close()
+        _wait_for_hosts(name, time.monotonic() + BOOT_TIMEOUT)
+    except BaseException:
+        qemu.stop(process.pid, start_time(process.pid))
+        raise
+    return process
+
+
+def _answers(run, host):
+    now = f"@{time.time():.3f}"
+    try:
+        # The clock of a snapshot stands at its making.
+        return channel.capture(run, host, ["date", "-s", now], timeout=30)[0] == 0
+    except LabError:
+        return False
+
+
+def _wait_for_hosts(name, deadline):
+    waiting = hosts(need(name))
+    while True:
+        with concurrent.futures.ThreadPoolExecutor(len(waiting)) as pool:
+            answers = pool.map(lambda host: _answers(run_dir(name), host), waiting)
+            waiting = [h for h, ok in zip(waiting, answers) if not ok]
+        if not waiting:
+            return
+        if time.monotonic() > deadline or not load(name):
+            raise LabError(f"no answer from {', '.join(waiting)}; see"
+                           f" {os.path.relpath(run_dir(name))}/console-*.log")
+        time.sleep(0.5)
+
+
+def _make_snapshot(config, key, snapshot):
+    """Boots a lab of its own, stops it and keeps its memory and its devices' state."""
+    new, name = snapshot + ".new", "snapshot-" + key
+    shutil.rmtree(new, ignore_errors=True)
+    need = config.qemu_memory() + 1024
+    if shutil.disk_usage(SNAPSHOTS).free < need << 20:
+        raise LabError(f"a snapshot may need {need} MiB in build/lab/snapshots: free some space, or"
+                       " use --no-snapshot")
+    down(name)
+    os.makedirs(new)
+    os.makedirs(run_dir(name))
+    process = _boot(name, config, key, os.path.join(new, "ram"))
+    say("making the snapshot")
+    time.sleep(1)       # let what the boot left settle
+    monitor = qemu.Monitor(run_dir(name), process)
+    monitor.call("stop")
+    monitor.migrate("migrate", "exec:cat >" + os.path.relpath(new, run_dir(name)) + "/state")
+    monitor.call("quit")
+    process.wait(30)
+    subprocess.run(["fallocate", "--dig-holes", os.path.join(new, "ram")], check=False)
+    for log in os.listdir(run_dir(name)):
+        if log.startswith("console-"):
+            shutil.copy2(os.path.join(run_dir(name), log), new)
+    down(name)
+    os.rename(new, snapshot)
+
+
+def _resume(name, config, key, snapshot):
+    run = run_dir(name)
+    for log in os.listdir(snapshot):
+        if log.startswith("console-"):
+            shutil.copy2(os.path.join(snapshot, log), run)
+    process = qemu.start(config, run, config.disk(key), os.path.join(snapshot, "ram"), "off", True)
+    _record(name, config, key, process, "resumed")
+    try:
+        monitor = qemu.Monitor(run, process)
+        monitor.migrate("migrate-incoming", "exec:cat " + os.path.relpath(snapshot, run) + "/state")
+        monitor.call("cont")
+        monitor.close()
+        _wait_for_hosts(name, time.monotonic() + 60)
+    except BaseException:
+        qemu.stop(process.pid, start_time(process.pid))
+        raise
+
+
+def down(name):
+    """Ends the lab and removes its run directory; whether it was there."""
+    run = run_dir(name)
+    text = read_file(os.path.join(run, "lab.json"))
+    if text:
+        got = json.loads(text)
+        qemu.stop(got["pid"], got["started"])
+    existed = os.path.isdir(run)
+    shutil.rmtree(run, ignore_errors=True)
+    return existed
