@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Flows: adoption of a socket, look-up, end. */
+#include <linux/module.h>
+#include <linux/rhashtable.h>
+#include <net/inet_sock.h>
+#include <net/tcp.h>
+
+#include "chan.h"
+#include "flow.h"
+#include "handshake.h"
+#include "proto.h"
+#include "queue.h"
+#include "rx.h"
+#include "stats.h"
+#include "trace.h"
+
+static const struct rhashtable_params flow_sock_params = {
+	.key_len	= sizeof(struct sock *),
+	.key_offset	= offsetof(struct vmc_flow, sk),
+	.head_offset	= offsetof(struct vmc_flow, sock_node),
+	.automatic_shrinking = true,
+};
+
+static const struct rhashtable_params flow_key_params = {
+	.key_len	= sizeof(struct vmc_flow_key),
+	.key_offset	= offsetof(struct vmc_flow, key),
+	.head_offset	= offsetof(struct vmc_flow, key_node),
+	.automatic_shrinking = true,
+};
+
+static struct rhashtable flows_by_sk;
+static struct rhashtable flows_by_key;
+
+int vmc_flows_init(void)
+{
+	int err;
+
+	err = rhashtable_init(&flows_by_sk, &flow_sock_params);
+	if (err)
+		return err;
+	err = rhashtable_init(&flows_by_key, &flow_key_params);
+	if (err)
+		rhashtable_destroy(&flows_by_sk);
+	return err;
+}
+
+/* Each flow held a reference to the module: there is none left but in RCU. */
+void vmc_flows_exit(void)
+{
+	rcu_barrier();
+	rhashtable_destroy(&flows_by_key);
+	rhashtable_destroy(&flows_by_sk);
+}
+
+const char *vmc_reason_name(enum vmc_reason reason)
+{
+	static const char *const names[] = {
+#define X(name, text) [VMC_REASON_##name] = text,
+		VMC_REASONS(X)
+#undef X
+	};
+
+	return names[reason];
+}
+
+static void flow_fill_key(struct vmc_flow_key *key, const struct sock *sk, u32 peer)
+{
+	struct in6_addr *saddr = (struct in6_addr *)key->tuple.saddr;
+	struct in6_addr *daddr = (struct in6_addr *)key->tuple.daddr;
+
+	key->peer = peer;
+	if (sk->sk_family == AF_INET6) {
+		*saddr = sk->sk_v6_rcv_saddr;
+		*daddr = sk->sk_v6_daddr;
+	} else {
+		ipv6_addr_set_v4mapped(sk->sk_rcv_saddr, saddr);
+		ipv6_addr_set_v4mapped(sk->sk_daddr, daddr);
+	}
+	key->tuple.sport = htons(sk->sk_num);
+	key->tuple.dport = sk->sk_dport;
+}
+
+/* What we leave to TCP: everything that somebody else has a hand in. */
+static bool flow_is_adoptable(const struct sock *sk)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+
+	if (!vmc_proto_is_stock(sk) || inet_csk_has_ulp(sk) || sk->sk_user_data)
+		return false;
+	if (sk_is_mptcp(sk) || tp->repair || tp->syn_fastopen || tp->syn_data)
+		return false;
+#ifdef CONFIG_TCP_MD5SIG
+	if (rcu_access_pointer(tp->md5sig_info))
+		return false;
+#endif
+#ifdef CONFIG_TCP_AO
+	if (rcu_access_pointer(tp->ao_info))
+		return false;
+#endif
+	return true;
+}
+
+static struct vmc_flow *flow_alloc(struct sock *sk, struct vmc_chan *chan, bool is_active)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	struct vmc_flow *flow = kzalloc(sizeof(*flow), GFP_ATOMIC | __GFP_NOWARN);
+
+	if (!flow)
+		return NULL;
+	refcount_set(&flow->refcnt, 1);
+	flow->sk = sk;
+	flow->chan = chan;
+	flow_fill_key(&flow->key, sk, chan->peer);
+	/* Nothing but the SYN is acknowledged on either side at this moment. */
+	flow->iss = tp->snd_una - 1;
+	flow->irs = tp->rcv_nxt - 1;
+	flow->is_active = is_active;
+	flow->opened = jiffies;
+	flow->cur_page = U32_MAX;
+	flow->state = VMC_FLOW_OPENING;
+	INIT_LIST_HEAD(&flow->chan_node);
+	INIT_LIST_HEAD(&flow->wait);
+	__skb_queue_head_init(&flow->rx_pending);
+	return flow;
+}
+
+static int flow_insert(struct vmc_flow *flow)
+{
+	struct vmc_chan *chan = flow->chan;
+	int err;
+
+	err = xa_alloc_cyclic_bh(&chan->handles, &flow->handle, flow, xa_limit_32b,
+				 &chan->next_handle, GFP_ATOMIC);
+	if (err < 0)
+		return err;
+	err = rhashtable_insert_fast(&flows_by_key, &flow->key_node, flow_key_params);
+	if (err)
+		goto err_handle;
+	err = rhashtable_insert_fast(&flows_by_sk, &flow->sock_node, flow_sock_params);
+	if (err)
+		goto err_key;
+	return 0;
+
+err_key:
+	rhashtable_remove_fast(&flows_by_key, &flow->key_node, flow_key_params);
+err_handle:
+	xa_erase_bh(&chan->handles, flow->handle);
+	return err;
+}
+
+static void flow_remove(struct vmc_flow *flow)
+{
+	rhashtable_remove_fast(&flows_by_sk, &flow->sock_node, flow_sock_params);
+	rhashtable_remove_fast(&flows_by_key, &flow->key_node, flow_key_params);
+	xa_erase_bh(&flow->chan->handles, flow->handle);
+}
+
+/* Join the channel; offer the flow at once if the channel is up already. */
+static int flow_join(struct vmc_flow *flow)
+{
+	struct vmc_chan *chan = flow->chan;
+	int err = 0;
+
+	spin_lock_bh(&chan->lock);
+	if (chan->state == VMC_CHAN_CLOSED) {
+		err = -ENOTCONN;
+		goto out;
+	}
+	list_add_tail(&flow->chan_node, &chan->flows);
+	chan->nr_flows++;
+	vmc_flow_get(flow);
+	if (chan->state == VMC_CHAN_CONNECTED)
+		vmc_handshake_offer(flow);
+out:
+	spin_unlock_bh(&chan->lock);
+	return err;
+}
+
+/**
+ * vmc_flow_open() - adopt an established socket
+ * @sk: the socket; locked, at ACTIVE or PASSIVE_ESTABLISHED of sockops
+ * @peer: id of the channel that the remote address leads to
+ * @is_active: we connected
+ *
+ * Context: softirq or process, under rcu_read_lock().
+ * Return: 0; then the socket has our proto and TCP carries its bytes until the
+ * flow is bound. -errno: the socket is as it was.
+ */
+int vmc_flow_open(struct sock *sk, u32 peer, bool is_active)
+{
+	struct vmc_chan *chan;
+	struct vmc_flow *flow;
+	int err;
+
+	if (!flow_is_adoptable(sk))
+		return -EOPNOTSUPP;
+	chan = vmc_chan_lookup(peer);
+	if (!chan)
+		return -ENODEV;
+	flow = flow_alloc(sk, chan, is_active);
+	if (!flow) {
+		vmc_chan_put(chan);
+		return -ENOMEM;
+	}
+	sock_hold(sk);
+	__module_get(THIS_MODULE);
+
+	err = flow_insert(flow);
+	if (err)
+		goto err_put;
+	err = flow_join(flow);
+	if (err)
+		goto err_remove;
+	vmc_proto_attach(sk);
+	vmc_stat_inc(flows_opened);
+	trace_vmc_flow_state(flow);
+	vmc_chan_want(chan);
+	return 0;
+
+err_remove:
+	flow_remove(flow);
+err_put:
+	vmc_flow_put(flow);
+	return err;
+}
+
+/**
+ * vmc_flow_of() - the flow of a socket
+ * @sk: the socket
+ *
+ * Context: the caller holds the socket lock, or uses the flow under RCU only.
+ * Return: the flow, without a reference, or NULL.
+ */
+struct vmc_flow *vmc_flow_of(const struct sock *sk)
+{
+	return rhashtable_lookup_fast(&flows_by_sk, &sk, flow_sock_params);
+}
+
+/* Under RCU; without a reference. */
+struct vmc_flow *vmc_flow_by_handle(struct vmc_chan *chan, u32 handle)
+{
+	return xa_load(&chan->handles, handle);
+}
+
+/* Under RCU; without a reference. */
+struct vmc_flow *vmc_flow_by_key(const struct vmc_flow_key *key)
+{
+	return rhashtable_lookup_fast(&flows_by_key, key, flow_key_params);
+}
+
+static void flow_free_rcu(struct rcu_head *rcu)
+{
+	struct vmc_flow *flow = container_of(rcu, struct vmc_flow, rcu);
+
+	__skb_queue_purge(&flow->rx_pending);
+	sock_put(flow->sk);
+	vmc_chan_put(flow->chan);
+	kfree(flow);
+	module_put(THIS_MODULE);
+}
+
+/**
+ * vmc_flow_put() - drop a reference
+ * @flow: the flow
+ *
+ * Context: any but hardirq.
+ */
+void vmc_flow_put(struct vmc_flow *flow)
+{
+	if (refcount_dec_and_test(&flow->refcnt))
+		call_rcu(&flow->rcu, flow_free_rcu);
+}
+
+/**
+ * __vmc_flow_close() - the flow goes on by TCP only
+ * @flow: the flow
+ * @reason: why
+ *
+ * Bytes that we have published are the peer's to inject still, and bytes that it
+ * publishes before it learns of this are still injected: order is TCP's.
+ *
+ * Context: socket's spinlock or ownership held.
+ */
+void __vmc_flow_close(struct vmc_flow *flow, enum vmc_reason reason)
+{
+	if (flow->state == VMC_FLOW_CLOSED)
+		return;
+	if (reason != VMC_REASON_SOCKET_GONE)
+		vmc_stat_inc(flows_fallen_back);
+	flow->reason = reason;
+	smp_store_release(&flow->state, VMC_FLOW_CLOSED);
+	trace_vmc_flow_state(flow);
+}
+
+/* Off the channel's list; its reference goes too. */
+static void flow_unlink(struct vmc_flow *flow)
+{
+	struct vmc_chan *chan = flow->chan;
+	bool was_linked;
+
+	spin_lock_bh(&chan->lock);
+	was_linked = !list_empty(&flow->chan_node);
+	if (was_linked) {
+		list_del_init(&flow->chan_node);
+		chan->nr_flows--;
+	}
+	spin_unlock_bh(&chan->lock);
+	if (was_linked)
+		vmc_flow_put(flow);
+}
+
+/**
+ * vmc_flow_leave() - the flow leaves its channel, which is closing
+ * @flow: the flow
+ * @reason: why
+ *
+ * Bytes that lie in the peer's pages are copied out, so that they may go.
+ *
+ * Context: process. The queues have stopped.
+ */
+void vmc_flow_leave(struct vmc_flow *flow, enum vmc_reason reason)
+{
+	struct sock *sk = flow->sk;
+
+	flow_unlink(flow);
+	lock_sock(sk);
+	__vmc_flow_close(flow, reason);
+	vmc_rx_copy_out(sk, &flow->rx_pending);
+	release_sock(sk);
+	/* Whoever waits for the ring may go on by TCP. */
+	vmc_flow_write_space(flow);
+}
+
+/**
+ * vmc_flow_detach() - the socket is being destroyed, or given back
+ * @flow: the flow
+ *
+ * Context: softirq or process; the socket is locked or nobody else's any more.
+ */
+void vmc_flow_detach(struct vmc_flow *flow)
+{
+	vmc_handshake_close(flow);
+	__vmc_flow_close(flow, VMC_REASON_SOCKET_GONE);
+	flow_remove(flow);
+	flow_unlink(flow);
+	__skb_queue_purge(&flow->rx_pending);
+	vmc_stat_inc(flows_closed);
+	vmc_flow_put(flow);
+}
+
+/**
+ * vmc_flow_write_space() - there is space for a writer of this flow, maybe
+ * @flow: the flow
+ *
+ * Context: any but hardirq, no spinlock of ours held.
+ */
+void vmc_flow_write_space(struct vmc_flow *flow)
+{
+	struct sock *sk = flow->sk;
+
+	sk->sk_write_space(sk);
+}

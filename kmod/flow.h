@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Flows: TCP connections adopted from a sockops program. A flow belongs to its
+ * socket from adoption until the socket is destroyed (or given back), whatever
+ * state it is in; the proto of such a socket is ours for just as long.
+ */
+#ifndef VMC_FLOW_H
+#define VMC_FLOW_H
+
+#include <linux/refcount.h>
+#include <linux/rhashtable-types.h>
+#include <linux/skbuff.h>
+#include <net/sock.h>
+
+#include "../include/vmc/wire.h"
+
+struct vmc_chan;
+struct vmc_queue;
+
+/*
+ *   OPENING ──proof of the peer──► BOUND
+ *      └──────────any reason────────┴──► CLOSED: by TCP only
+ */
+enum vmc_flow_state {
+	VMC_FLOW_OPENING,
+	VMC_FLOW_BOUND,
+	VMC_FLOW_CLOSED,
+};
+
+/* Why a flow is CLOSED. */
+#define VMC_REASONS(X)			\
+	X(NONE, "none")			\
+	X(SOCKET_GONE, "socket-gone")	\
+	X(REJECTED, "rejected")		\
+	X(NO_ANSWER, "no-answer")	\
+	X(PEER_CLOSED, "peer-closed")	\
+	X(CHAN_CLOSED, "channel-closed")\
+	X(PROGRAM_GONE, "program-gone")	\
+	X(GIVEN_BACK, "given-back")	\
+	X(BAD_RECORD, "bad-record")
+
+enum vmc_reason {
+#define X(name, text) VMC_REASON_##name,
+	VMC_REASONS(X)
+#undef X
+};
+
+struct vmc_flow_key {
+	u32 peer;
+	struct vmc_tuple tuple;		/* saddr, sport: ours */
+};
+
+struct vmc_flow {
+	refcount_t refcnt;
+	struct rcu_head rcu;
+	struct sock *sk;		/* holds a reference */
+	struct vmc_chan *chan;		/* holds a reference */
+	struct vmc_queue *queue;	/* since BOUND, or OPEN sent */
+
+	struct rhash_head sock_node;
+	struct rhash_head key_node;
+	struct list_head chan_node;	/* chan->lock */
+
+	/* Constant since adoption. */
+	struct vmc_flow_key key;
+	u32 iss;			/* initial sequence numbers: mine, */
+	u32 irs;			/* and the peer's */
+	u32 handle;			/* in records to me */
+	bool is_active;			/* we connected, the peer accepted */
+	unsigned long opened;		/* jiffies */
+
+	/* Written under the socket's spinlock; read anywhere. */
+	enum vmc_flow_state state;
+	enum vmc_reason reason;
+	u32 peer_handle;		/* in records to the peer; 0: it has proved nothing */
+
+	/* Owner of the socket lock. */
+	u32 ring_end;			/* behind the last byte sent by the ring */
+	u32 verdict_bytes;		/* for which the last verdict still holds */
+	bool verdict_ring;		/* the verdict: by the ring */
+	bool has_used_ring;
+	bool is_holding;		/* TCP drains before bytes go by the ring */
+	bool has_tcp_more;		/* TCP may sit on a tail (MSG_MORE) */
+
+	/* Queue's tx_lock. */
+	u32 tx_pages;
+	u32 cur_page;
+	u32 cur_off;
+	struct list_head wait;
+
+	/* Socket's spinlock. */
+	struct sk_buff_head rx_pending;	/* came while the socket was owned */
+	u32 ack_seq;			/* of a deferred ACKREQ */
+	bool wants_ack;
+	bool has_lost_bytes;		/* the peer closed before it had them all */
+};
+
+int vmc_flows_init(void);
+void vmc_flows_exit(void);
+
+int vmc_flow_open(struct sock *sk, u32 peer, bool is_active);
+struct vmc_flow *vmc_flow_of(const struct sock *sk);
+struct vmc_flow *vmc_flow_by_handle(struct vmc_chan *chan, u32 handle);
+struct vmc_flow *vmc_flow_by_key(const struct vmc_flow_key *key);
+void __vmc_flow_close(struct vmc_flow *flow, enum vmc_reason reason);
+void vmc_flow_leave(struct vmc_flow *flow, enum vmc_reason reason);
+void vmc_flow_detach(struct vmc_flow *flow);
+void vmc_flow_put(struct vmc_flow *flow);
+void vmc_flow_write_space(struct vmc_flow *flow);
+const char *vmc_reason_name(enum vmc_reason reason);
+
+static inline struct vmc_flow *vmc_flow_get(struct vmc_flow *flow)
+{
+	refcount_inc(&flow->refcnt);
+	return flow;
+}
+
+static inline enum vmc_flow_state vmc_flow_state(const struct vmc_flow *flow)
+{
+	/* Pairs with the release in handshake.c: behind BOUND are queue and
+	 * peer_handle.
+	 */
+	return smp_load_acquire(&flow->state);
+}
+
+#endif

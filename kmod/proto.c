@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The proto of adopted sockets: TCP's own with what the flow must see. Everything
+ * that reads (recvmsg, poll, ioctl, splice) is TCP's own code, for the bytes stand
+ * in the receive queue with their sequence numbers.
+ *
+ * A socket gets our proto before it enters the SOCKHASH, so that sockmap stacks on
+ * top of us and asks our psock_update_sk_prot, with these two variants:
+ *
+ *   base      no sk_psock: no program, hence no verdict, bytes go by TCP
+ *   program   with sk_psock: close and destroy go by sockmap, which then calls base's
+ */
+#include <linux/skmsg.h>
+#include <net/ipv6.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+#include <net/transp_v6.h>
+
+#include "flow.h"
+#include "proto.h"
+#include "queue.h"
+#include "rx.h"
+
+enum { PROTO_BASE, PROTO_PROGRAM, PROTO_VARIANTS };
+
+static struct proto protos[2][PROTO_VARIANTS];	/* [is_v6] */
+
+static bool proto_is_v6(const struct sock *sk)
+{
+	return sk->sk_family == AF_INET6;
+}
+
+static struct proto *proto_stock(const struct sock *sk)
+{
+	return proto_is_v6(sk) ? &tcpv6_prot : &tcp_prot;
+}
+
+/* Is the socket's proto TCP's own? Then nobody else has stacked upon it. */
+bool vmc_proto_is_stock(const struct sock *sk)
+{
+	return sk->sk_protocol == IPPROTO_TCP && READ_ONCE(sk->sk_prot) == proto_stock(sk);
+}
+
+/* Is the socket in a SOCKHASH with a program? */
+bool vmc_proto_has_program(const struct sock *sk)
+{
+	return READ_ONCE(sk->sk_prot) == &protos[proto_is_v6(sk)][PROTO_PROGRAM];
+}
+
+/*
+ * Ends of a stream. The real FIN and RST go by TCP and may overtake what is in the
+ * ring, so the ring carries them as well, behind the last byte.
+ */
+
+static void proto_send_flag(struct vmc_flow *flow, u32 seq, u8 flag)
+{
+	struct vmc_record rec = { .type = VMC_REC_DATA, .flags = flag };
+
+	rec.flow = cpu_to_le32(flow->peer_handle);
+	rec.seq = cpu_to_le32(seq);
+	vmc_tx_control(flow->queue, &rec);
+}
+
+static bool proto_can_send_fin(const struct sock *sk)
+{
+	return (1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT);
+}
+
+/* Will tcp_close() reset the connection? (RFC 2525 2.17, SO_LINGER 0) */
+static bool proto_close_resets(const struct sock *sk)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	const struct sk_buff *last = skb_peek_tail(&sk->sk_receive_queue);
+
+	if (sock_flag(sk, SOCK_LINGER) && !sk->sk_lingertime)
+		return true;
+	return last && before(tp->copied_seq,
+			      TCP_SKB_CB(last)->end_seq -
+			      !!(TCP_SKB_CB(last)->tcp_flags & TCPHDR_FIN));
+}
+
+static void vmc_close(struct sock *sk, long timeout)
+{
+	const struct proto *stock = proto_stock(sk);
+	struct vmc_flow *flow;
+	bool sends_fin = false;
+	u32 seq = 0;
+
+	lock_sock(sk);
+	flow = vmc_flow_of(sk);
+	if (flow) {
+		/* Keeps the socket, too. */
+		vmc_flow_get(flow);
+		seq = tcp_sk(sk)->write_seq;
+		if (flow->has_used_ring && proto_can_send_fin(sk)) {
+			sends_fin = !proto_close_resets(sk);
+			if (!sends_fin)
+				proto_send_flag(flow, seq, VMC_DATA_RST);
+		}
+	}
+	release_sock(sk);
+
+	stock->close(sk, timeout);
+	if (!flow)
+		return;
+	if (sends_fin)
+		proto_send_flag(flow, seq, VMC_DATA_FIN);
+	vmc_flow_put(flow);
+}
+
+static void vmc_shutdown(struct sock *sk, int how)
+{
+	struct vmc_flow *flow = vmc_flow_of(sk);
+	u32 seq = tcp_sk(sk)->write_seq;
+	bool sends_fin;
+
+	sends_fin = how & SEND_SHUTDOWN && flow && flow->has_used_ring && proto_can_send_fin(sk);
+	proto_stock(sk)->shutdown(sk, how);
+	if (sends_fin)
+		proto_send_flag(flow, seq, VMC_DATA_FIN);
+}
+
+static void vmc_destroy(struct sock *sk)
+{
+	struct vmc_flow *flow;
+
+	rcu_read_lock();
+	flow = vmc_flow_of(sk);
+	/* What is queued points into the channel's pages. */
+	__skb_queue_purge(&sk->sk_receive_queue);
+	WRITE_ONCE(sk->sk_prot, proto_stock(sk));
+	if (flow)
+		vmc_flow_detach(flow);
+	rcu_read_unlock();
+	proto_stock(sk)->destroy(sk);
+}
+
+static int vmc_disconnect(struct sock *sk, int flags)
+{
+	vmc_proto_give_back(sk);
+	return READ_ONCE(sk->sk_prot)->disconnect(sk, flags);
+}
+
+static void vmc_release_cb(struct sock *sk)
+{
+	struct vmc_flow *flow;
+
+	proto_stock(sk)->release_cb(sk);
+	rcu_read_lock();
+	flow = vmc_flow_of(sk);
+	if (flow)
+		vmc_rx_release_cb(flow);
+	rcu_read_unlock();
+}
+
+/*
+ * Whoever wants a proto of his own on this socket gets it without ours: TLS and
+ * other ULPs, and the change of an IPv4-mapped IPv6 socket to IPv4.
+ */
+static int vmc_setsockopt(struct sock *sk, int level, int name, sockptr_t val, unsigned int len)
+{
+	if ((level == SOL_TCP && name == TCP_ULP) || (level == SOL_IPV6 && name == IPV6_ADDRFORM)) {
+		lock_sock(sk);
+		vmc_proto_give_back(sk);
+		release_sock(sk);
+	}
+	return proto_stock(sk)->setsockopt(sk, level, name, val, len);
+}
+
+/* Context: sk_callback_lock held for @restore, the socket lock otherwise. */
+static int vmc_psock_update_sk_prot(struct sock *sk, struct sk_psock *psock, bool restore)
+{
+	if (restore) {
+		WRITE_ONCE(sk->sk_write_space, psock->saved_write_space);
+		sock_replace_proto(sk, psock->sk_proto);
+	} else {
+		sock_replace_proto(sk, &protos[proto_is_v6(sk)][PROTO_PROGRAM]);
+	}
+	return 0;
+}
+
+/**
+ * vmc_proto_attach() - give a stock TCP socket our proto
+ * @sk: the socket
+ *
+ * Context: socket locked; its flow can be found.
+ */
+void vmc_proto_attach(struct sock *sk)
+{
+	WRITE_ONCE(sk->sk_prot, &protos[proto_is_v6(sk)][PROTO_BASE]);
+}
+
+/* The sk_psock that sockmap has put upon us shall stand upon TCP's own proto. */
+static void proto_restack_psock(struct sock *sk, struct sk_psock *psock)
+{
+	struct proto *stock = proto_stock(sk);
+
+	write_lock_bh(&sk->sk_callback_lock);
+	psock->sk_proto = stock;
+	psock->saved_unhash = stock->unhash;
+	psock->saved_destroy = stock->destroy;
+	psock->saved_close = stock->close;
+	psock->psock_update_sk_prot = stock->psock_update_sk_prot;
+	WRITE_ONCE(sk->sk_prot, stock);
+	stock->psock_update_sk_prot(sk, psock, false);
+	write_unlock_bh(&sk->sk_callback_lock);
+}
+
+/**
+ * vmc_proto_give_back() - the socket becomes TCP's own again and has no flow
+ * @sk: the socket
+ *
+ * Nothing if it is already. Bytes in its receive queue may stay in the peer's
+ * pages: each holds a reference to the channel. Bytes that the peer still sends
+ * by the ring are lost, which it learns, so this is for sockets whose ring has
+ * not been used, and for those who ask for it.
+ *
+ * Context: socket locked.
+ */
+void vmc_proto_give_back(struct sock *sk)
+{
+	struct vmc_flow *flow = vmc_flow_of(sk);
+	struct sk_psock *psock;
+
+	if (!flow)
+		return;
+	psock = sk_psock_get(sk);
+	if (psock) {
+		proto_restack_psock(sk, psock);
+		sk_psock_put(sk, psock);
+	} else {
+		WRITE_ONCE(sk->sk_prot, proto_stock(sk));
+	}
+	vmc_flow_detach(flow);
+}
+
+static void proto_build(struct proto variants[PROTO_VARIANTS], const struct proto *stock)
+{
+	struct proto *base = &variants[PROTO_BASE];
+	struct proto *program = &variants[PROTO_PROGRAM];
+
+	*base = *stock;
+	base->close = vmc_close;
+	base->disconnect = vmc_disconnect;
+	base->destroy = vmc_destroy;
+	base->shutdown = vmc_shutdown;
+	base->setsockopt = vmc_setsockopt;
+	base->sendmsg = vmc_sendmsg;
+	base->stream_memory_free = vmc_stream_memory_free;
+	base->release_cb = vmc_release_cb;
+	base->psock_update_sk_prot = vmc_psock_update_sk_prot;
+
+	*program = *base;
+	program->close = sock_map_close;
+	program->destroy = sock_map_destroy;
+}
+
+void vmc_proto_init(void)
+{
+	proto_build(protos[false], &tcp_prot);
+	proto_build(protos[true], &tcpv6_prot);
+}

@@ -1,0 +1,533 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The receive worker of a queue, and the sending side's space: pages, slots, who
+ * waits for them and who is woken.
+ *
+ * Lock order: socket lock, chan->lock, tx_lock or ret_lock (never both).
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "chan.h"
+#include "flow.h"
+#include "netdev.h"
+#include "queue.h"
+#include "rx.h"
+#include "stats.h"
+
+struct vmc_ctrl {
+	struct list_head node;
+	struct vmc_record rec;
+};
+
+static void queue_notify(struct vmc_queue *q)
+{
+	vmc_stat_inc(tx_doorbells);
+	q->chan->ops->notify(q);
+}
+
+/*
+ * Space.
+ */
+
+static void __queue_flush_ctrl(struct vmc_queue *q);
+
+/* Take what the peer has returned. -EPROTO: it is not what it had. */
+static int __queue_reap(struct vmc_queue *q)
+{
+	u32 page, nr_segs;
+	int ret;
+
+	lockdep_assert_held(&q->tx_lock);
+	while ((ret = vmc_ret_pop(&q->ring, &page, &nr_segs)) > 0) {
+		ret = __vmc_pool_return(&q->pool, page, nr_segs);
+		if (ret)
+			break;
+	}
+	__queue_flush_ctrl(q);
+	return ret;
+}
+
+/* Free slots for data. <= 0: none. */
+static int __queue_slots(struct vmc_queue *q)
+{
+	u32 used = q->ring.rec_prod - q->ring.peer_rec_cons;
+	int room = q->ring.nr_records - used;
+
+	if (room <= (int)(q->slots_reserved + VMC_CTRL_SLOTS))
+		room = vmc_rec_room(&q->ring);
+	return room < 0 ? room : room - (int)q->slots_reserved - VMC_CTRL_SLOTS;
+}
+
+static bool __queue_has_room(struct vmc_queue *q, struct vmc_flow *flow)
+{
+	/* Data does not overtake control records. */
+	return list_empty(&q->ctrl) && vmc_pool_has_room(&q->pool, flow) && __queue_slots(q) > 0;
+}
+
+static void __queue_wait(struct vmc_queue *q, struct vmc_flow *flow)
+{
+	if (!list_empty(&flow->wait))
+		return;
+	list_add_tail(&flow->wait, &q->waiters);
+	vmc_flow_get(flow);
+}
+
+/*
+ * Ask for doorbells so that every waiter wakes in time: when a quarter of what a
+ * waiter holds has come back, and when half of the slots are free. A waiter's own
+ * pages make at least as many entries as it holds pages, so the doorbell comes.
+ *
+ * Return: true if it has happened already.
+ */
+static bool __queue_arm(struct vmc_queue *q)
+{
+	struct vmc_flow *flow;
+	u32 nr = U32_MAX;
+	bool more;
+
+	list_for_each_entry(flow, &q->waiters, wait)
+		nr = min(nr, max(flow->tx_pages / 4, 1u));
+	if (nr == U32_MAX)
+		return false;
+	more = vmc_ret_arm(&q->ring, nr);
+	if (__queue_slots(q) <= 0)
+		more |= vmc_rec_room_arm(&q->ring) > (int)(q->slots_reserved + VMC_CTRL_SLOTS);
+	return more;
+}
+
+/* Move the waiters that can go on to @woken. */
+static void __queue_find_woken(struct vmc_queue *q, struct list_head *woken)
+{
+	struct vmc_flow *flow, *next;
+
+	list_for_each_entry_safe(flow, next, &q->waiters, wait)
+		if (q->tx_dead || __queue_has_room(q, flow))
+			list_move_tail(&flow->wait, woken);
+}
+
+/* The flows' wait entries are on a private list: nobody else touches them but
+ * __queue_wait(), for which a non-empty entry means "will be woken".
+ */
+static void queue_wake(struct vmc_queue *q, struct list_head *woken)
+{
+	struct vmc_flow *flow, *next;
+
+	list_for_each_entry_safe(flow, next, woken, wait) {
+		spin_lock_bh(&q->tx_lock);
+		list_del_init(&flow->wait);
+		spin_unlock_bh(&q->tx_lock);
+		vmc_flow_write_space(flow);
+		vmc_flow_put(flow);
+	}
+}
+
+/* Worker: returns, waiters, control records. */
+static int queue_reap(struct vmc_queue *q)
+{
+	LIST_HEAD(woken);
+	int err;
+
+	spin_lock_bh(&q->tx_lock);
+	do {
+		err = __queue_reap(q);
+		if (err)
+			break;
+		__queue_find_woken(q, &woken);
+	} while (__queue_arm(q));
+	spin_unlock_bh(&q->tx_lock);
+	queue_wake(q, &woken);
+	return err;
+}
+
+/**
+ * vmc_queue_has_room() - may the flow send? If not, it is woken when it may
+ * @q: the queue
+ * @flow: the flow
+ *
+ * Context: any, BH enabled or not, socket lock or not.
+ */
+bool vmc_queue_has_room(struct vmc_queue *q, struct vmc_flow *flow)
+{
+	bool has_room;
+
+	spin_lock_bh(&q->tx_lock);
+	for (;;) {
+		has_room = q->tx_dead || __queue_has_room(q, flow);
+		if (has_room || __queue_reap(q) < 0)
+			break;
+		has_room = __queue_has_room(q, flow);
+		if (has_room)
+			break;
+		__queue_wait(q, flow);
+		if (!__queue_arm(q))
+			break;
+	}
+	spin_unlock_bh(&q->tx_lock);
+	return has_room;
+}
+
+/**
+ * vmc_tx_reserve() - reserve a record for up to @want bytes of a flow
+ * @q: the queue
+ * @flow: the flow
+ * @want: bytes wished for, at least 1
+ * @tx: gets the segments to fill
+ *
+ * To be followed by vmc_tx_commit() or vmc_tx_abort().
+ *
+ * Context: socket lock held.
+ * Return: 0; -EAGAIN if there is no space; -EPIPE if the queue is dead.
+ */
+int vmc_tx_reserve(struct vmc_queue *q, struct vmc_flow *flow, size_t want, struct vmc_tx *tx)
+{
+	int err = -EPIPE;
+
+	tx->nr_segs = 0;
+	tx->len = 0;
+	spin_lock_bh(&q->tx_lock);
+	if (q->tx_dead)
+		goto out;
+	err = -EAGAIN;
+	if (!__queue_has_room(q, flow)) {
+		if (__queue_reap(q) < 0 || !__queue_has_room(q, flow))
+			goto out;
+	}
+	__vmc_pool_take(&q->pool, flow, want, tx);
+	q->slots_reserved++;
+	err = 0;
+out:
+	spin_unlock_bh(&q->tx_lock);
+	return err;
+}
+
+/**
+ * vmc_tx_trim() - give back what of a reservation is beyond @len bytes
+ * @q: the queue
+ * @tx: the reservation
+ * @len: bytes to keep
+ */
+void vmc_tx_trim(struct vmc_queue *q, struct vmc_tx *tx, u32 len)
+{
+	spin_lock_bh(&q->tx_lock);
+	while (tx->len > len) {
+		struct vmc_tx_seg *seg = &tx->seg[tx->nr_segs - 1];
+		u32 cut = min_t(u32, tx->len - len, seg->len);
+
+		tx->len -= cut;
+		seg->len -= cut;
+		if (seg->len)
+			break;
+		tx->nr_segs--;
+		if (!q->tx_dead)
+			__vmc_pool_return(&q->pool, seg->page, 1);
+	}
+	spin_unlock_bh(&q->tx_lock);
+}
+
+/**
+ * vmc_tx_abort() - give a reservation back
+ * @q: the queue
+ * @tx: the reservation
+ */
+void vmc_tx_abort(struct vmc_queue *q, struct vmc_tx *tx)
+{
+	vmc_tx_trim(q, tx, 0);
+	spin_lock_bh(&q->tx_lock);
+	q->slots_reserved--;
+	spin_unlock_bh(&q->tx_lock);
+}
+
+static void tx_fill_record(struct vmc_record *rec, const struct vmc_flow *flow,
+			   const struct vmc_tx *tx, u32 seq)
+{
+	u32 i;
+
+	rec->type = VMC_REC_DATA;
+	rec->flags = 0;
+	rec->nr_segs = tx->nr_segs;
+	rec->reserved = 0;
+	rec->flow = cpu_to_le32(flow->peer_handle);
+	rec->seq = cpu_to_le32(seq);
+	rec->len = cpu_to_le32(tx->len);
+	for (i = 0; i < tx->nr_segs; i++) {
+		rec->seg[i].page = cpu_to_le32(tx->seg[i].page);
+		rec->seg[i].off = cpu_to_le16(tx->seg[i].off);
+		rec->seg[i].len = cpu_to_le16(tx->seg[i].len);
+	}
+}
+
+/**
+ * vmc_tx_commit() - publish a reserved record; its bytes are in place
+ * @q: the queue
+ * @flow: the flow
+ * @tx: the reservation
+ * @seq: TCP sequence number of its first byte
+ *
+ * On a queue that died in between nothing happens, as if the peer had died a
+ * moment later.
+ *
+ * Context: socket lock held.
+ */
+void vmc_tx_commit(struct vmc_queue *q, struct vmc_flow *flow, struct vmc_tx *tx, u32 seq)
+{
+	bool notify = false;
+
+	spin_lock_bh(&q->tx_lock);
+	q->slots_reserved--;
+	if (!q->tx_dead) {
+		tx_fill_record(vmc_rec_next(&q->ring), flow, tx, seq);
+		notify = vmc_rec_publish(&q->ring);
+		q->tx_bytes += tx->len;
+	}
+	spin_unlock_bh(&q->tx_lock);
+	vmc_stat_inc(tx_records);
+	vmc_stat_add(tx_bytes, tx->len);
+	if (notify)
+		queue_notify(q);
+}
+
+/*
+ * Control records.
+ */
+
+static void __queue_put_ctrl(struct vmc_queue *q, const struct vmc_record *rec)
+{
+	memcpy(vmc_rec_next(&q->ring), rec, sizeof(*rec));
+}
+
+static void __queue_flush_ctrl(struct vmc_queue *q)
+{
+	struct vmc_ctrl *ctrl, *next;
+
+	if (list_empty(&q->ctrl))
+		return;
+	list_for_each_entry_safe(ctrl, next, &q->ctrl, node) {
+		if (vmc_rec_room(&q->ring) <= (int)q->slots_reserved)
+			break;
+		__queue_put_ctrl(q, &ctrl->rec);
+		list_del(&ctrl->node);
+		kfree(ctrl);
+	}
+	if (vmc_rec_publish(&q->ring))
+		queue_notify(q);
+}
+
+static void __queue_defer_ctrl(struct vmc_queue *q, const struct vmc_record *rec)
+{
+	struct vmc_ctrl *ctrl = kmalloc(sizeof(*ctrl), GFP_ATOMIC);
+
+	/* Lost, a control record costs time: TCP's own FIN, RST, delayed ACK. */
+	if (!ctrl)
+		return;
+	ctrl->rec = *rec;
+	list_add_tail(&ctrl->node, &q->ctrl);
+	if (vmc_rec_room_arm(&q->ring) > (int)q->slots_reserved)
+		__queue_flush_ctrl(q);
+}
+
+/**
+ * vmc_tx_control() - send a record without segments, now or when there is a slot
+ * @q: the queue
+ * @rec: the record, checked by vmc_record_check()
+ *
+ * Context: any but hardirq.
+ */
+void vmc_tx_control(struct vmc_queue *q, const struct vmc_record *rec)
+{
+	bool notify = false;
+
+	spin_lock_bh(&q->tx_lock);
+	if (q->tx_dead)
+		goto out;
+	if (!list_empty(&q->ctrl) || vmc_rec_room(&q->ring) <= (int)q->slots_reserved) {
+		__queue_defer_ctrl(q, rec);
+		goto out;
+	}
+	__queue_put_ctrl(q, rec);
+	notify = vmc_rec_publish(&q->ring);
+out:
+	spin_unlock_bh(&q->tx_lock);
+	if (notify)
+		queue_notify(q);
+}
+
+/*
+ * Receive worker.
+ */
+
+/* Return: records handled, or -errno; -ENOMEM: try again later. */
+static int queue_receive(struct vmc_queue *q, int budget)
+{
+	struct vmc_record rec;
+	int done = 0;
+	int ret = 0;
+
+	while (done < budget) {
+		ret = vmc_rec_peek(&q->ring, &rec);
+		if (ret <= 0)
+			break;
+		ret = vmc_rx_record(q, &rec);
+		if (ret)
+			break;
+		vmc_rec_consume(&q->ring);
+		done++;
+	}
+	if (vmc_rec_consumed(&q->ring))
+		queue_notify(q);
+	return ret < 0 ? ret : done;
+}
+
+static int queue_poll(struct napi_struct *napi, int budget)
+{
+	struct vmc_queue *q = container_of(napi, struct vmc_queue, napi);
+	int done;
+
+	done = queue_receive(q, budget);
+	if (done == -ENOMEM) {
+		vmc_stat_inc(rx_no_memory);
+		return budget;
+	}
+	if (done < 0 || queue_reap(q) < 0) {
+		/* No more polling; the queue is stopped by vmc_chan_close(). */
+		vmc_chan_fail(q->chan, "protocol error");
+		napi_complete(napi);
+		return 0;
+	}
+	if (done == budget)
+		return budget;
+	if (napi_complete_done(napi, done)) {
+		if (vmc_rec_arm(&q->ring))
+			napi_schedule(napi);
+		else
+			q->chan->ops->poll_done(q, !done);
+	}
+	return done;
+}
+
+void vmc_queue_init(struct vmc_queue *q, struct vmc_chan *chan, u16 index)
+{
+	q->chan = chan;
+	q->index = index;
+	spin_lock_init(&q->tx_lock);
+	spin_lock_init(&q->ret_lock);
+	INIT_LIST_HEAD(&q->waiters);
+	INIT_LIST_HEAD(&q->ctrl);
+	INIT_DELAYED_WORK(&q->scan_work, vmc_rx_scan);
+	q->tx_dead = true;
+	q->rx_dead = true;
+}
+
+/**
+ * vmc_queue_setup() - both halves are mapped: prepare rings, pool and worker
+ * @q: the queue
+ *
+ * Context: process, by the transport.
+ * Return: 0, or -errno; then nothing is left behind.
+ */
+int vmc_queue_setup(struct vmc_queue *q)
+{
+	struct vmc_ring *ring = &q->ring;
+	int err;
+
+	ring->head = page_address(q->own.head);
+	ring->records = q->own.records;
+	ring->returns = q->own.returns;
+	ring->nr_records = q->own.nr_records;
+	ring->nr_returns = q->own.nr_returns;
+	ring->peer_head = page_address(q->peer.head);
+	ring->peer_records = (const struct vmc_record *const *)q->peer.records;
+	ring->peer_returns = (const __le32 *const *)q->peer.returns;
+	ring->peer_nr_records = q->peer.nr_records;
+	ring->peer_nr_returns = q->peer.nr_returns;
+	ring->peer_nr_data = q->peer.nr_data;
+
+	q->consumed = kvcalloc(q->peer.nr_data, sizeof(*q->consumed), GFP_KERNEL);
+	if (!q->consumed)
+		return -ENOMEM;
+	err = vmc_pool_init(&q->pool, q->own.nr_data, q->peer.nr_returns);
+	if (err) {
+		kvfree(q->consumed);
+		q->consumed = NULL;
+		return err;
+	}
+	netif_napi_add(vmc_netdev, &q->napi, queue_poll);
+	return 0;
+}
+
+void vmc_queue_start(struct vmc_queue *q)
+{
+	napi_enable(&q->napi);
+	spin_lock_bh(&q->tx_lock);
+	q->tx_dead = false;
+	spin_unlock_bh(&q->tx_lock);
+	spin_lock_bh(&q->ret_lock);
+	q->rx_dead = false;
+	spin_unlock_bh(&q->ret_lock);
+}
+
+/* Run the worker: something may have come before doorbells worked. */
+void vmc_queue_kick(struct vmc_queue *q)
+{
+	local_bh_disable();
+	napi_schedule(&q->napi);
+	local_bh_enable();
+}
+
+/**
+ * vmc_queue_stop() - send no more, receive what the peer has published
+ * @q: the queue
+ *
+ * Context: process, by vmc_chan_close().
+ */
+void vmc_queue_stop(struct vmc_queue *q)
+{
+	LIST_HEAD(woken);
+	int ret;
+
+	spin_lock_bh(&q->tx_lock);
+	q->tx_dead = true;
+	__queue_find_woken(q, &woken);
+	spin_unlock_bh(&q->tx_lock);
+	queue_wake(q, &woken);
+
+	napi_disable(&q->napi);
+	do {
+		local_bh_disable();
+		ret = queue_receive(q, NAPI_POLL_WEIGHT);
+		local_bh_enable();
+		if (ret == -ENOMEM)
+			schedule_timeout_uninterruptible(1);
+	} while (ret > 0 || ret == -ENOMEM);
+}
+
+/* From now on destructors of skbs only drop their pages. */
+void vmc_queue_stop_returns(struct vmc_queue *q)
+{
+	spin_lock_bh(&q->ret_lock);
+	q->rx_dead = true;
+	spin_unlock_bh(&q->ret_lock);
+	cancel_delayed_work_sync(&q->scan_work);
+}
+
+/**
+ * vmc_queue_exit() - free what vmc_queue_setup() made, if it did
+ * @q: the queue
+ */
+void vmc_queue_exit(struct vmc_queue *q)
+{
+	struct vmc_ctrl *ctrl, *next;
+
+	if (!q->consumed)
+		return;
+	netif_napi_del(&q->napi);
+	list_for_each_entry_safe(ctrl, next, &q->ctrl, node) {
+		list_del(&ctrl->node);
+		kfree(ctrl);
+	}
+	spin_lock_bh(&q->tx_lock);
+	vmc_pool_exit(&q->pool);
+	spin_unlock_bh(&q->tx_lock);
+	kvfree(q->consumed);
+	q->consumed = NULL;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Queues of a channel: a pair of rings each way, the pool of data pages that we
+ * send from, and the receive worker (a NAPI instance) that takes the peer's
+ * records.
+ */
+#ifndef VMC_QUEUE_H
+#define VMC_QUEUE_H
+
+#include <linux/netdevice.h>
+#include <linux/spinlock.h>
+
+#include "../include/vmc/ring.h"
+#include "half.h"
+#include "pool.h"
+
+struct vmc_chan;
+struct vmc_flow;
+
+/* Slots that data leaves free for the control records of flows. */
+#define VMC_CTRL_SLOTS		16
+
+struct vmc_queue {
+	struct vmc_chan *chan;
+	u16 index;
+	void *priv;			/* the transport's */
+	struct vmc_half own;
+	struct vmc_half peer;
+	struct vmc_ring ring;
+	struct napi_struct napi;	/* record consumer */
+
+	spinlock_t tx_lock;		/* record producer, return consumer and: */
+	bool tx_dead;
+	struct vmc_pool pool;
+	u32 slots_reserved;
+	struct list_head waiters;	/* flows out of space; hold a reference */
+	struct list_head ctrl;		/* control records that found no slot */
+	u64 tx_bytes;
+
+	spinlock_t ret_lock;		/* return producer and: */
+	bool rx_dead;
+	u16 *consumed;			/* a peer's data page: segments to return */
+	struct delayed_work scan_work;	/* for pages that are held longer */
+
+	u64 rx_bytes;			/* the worker's */
+};
+
+/* Where the bytes of a record under construction go. */
+struct vmc_tx_seg {
+	u32 page;
+	u16 off;
+	u16 len;
+};
+
+struct vmc_tx {
+	u32 nr_segs;
+	u32 len;
+	struct vmc_tx_seg seg[VMC_MAX_SEGS];
+};
+
+void vmc_queue_init(struct vmc_queue *q, struct vmc_chan *chan, u16 index);
+int vmc_queue_setup(struct vmc_queue *q);
+void vmc_queue_start(struct vmc_queue *q);
+void vmc_queue_kick(struct vmc_queue *q);
+void vmc_queue_stop(struct vmc_queue *q);
+void vmc_queue_stop_returns(struct vmc_queue *q);
+void vmc_queue_exit(struct vmc_queue *q);
+
+bool vmc_queue_has_room(struct vmc_queue *q, struct vmc_flow *flow);
+int vmc_tx_reserve(struct vmc_queue *q, struct vmc_flow *flow, size_t want, struct vmc_tx *tx);
+void vmc_tx_trim(struct vmc_queue *q, struct vmc_tx *tx, u32 len);
+void vmc_tx_commit(struct vmc_queue *q, struct vmc_flow *flow, struct vmc_tx *tx, u32 seq);
+void vmc_tx_abort(struct vmc_queue *q, struct vmc_tx *tx);
+void vmc_tx_control(struct vmc_queue *q, const struct vmc_record *rec);
+
+#endif

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * skbs whose frags are pages of the peer, and the return of these pages.
+ *
+ * The frags hold no references of their own (SKBFL_MANAGED_FRAG_REFS): the skb's
+ * ubuf_info completes when its data is released, or copied out by whoever clones
+ * the skb, and returns the segments. A page goes back when nobody else holds it
+ * (splice does, for as long as it likes): our mapping is its only reference.
+ * Segments that can't go back yet are counted, and go with the next segment of
+ * the page or by the scan.
+ */
+#include <linux/mm.h>
+#include <linux/skbuff.h>
+#include <linux/slab.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+
+#include "chan.h"
+#include "queue.h"
+#include "rx.h"
+#include "stats.h"
+
+#define RX_SCAN_INTERVAL	msecs_to_jiffies(20)
+
+struct rx_ubuf {
+	struct ubuf_info ubuf;
+	struct vmc_queue *q;		/* holds a reference to the channel */
+	u32 nr_segs;
+	u32 page[VMC_MAX_SEGS];
+};
+
+static struct kmem_cache *rx_ubuf_cache;
+
+int vmc_rx_init(void)
+{
+	rx_ubuf_cache = kmem_cache_create("vmc_rx", sizeof(struct rx_ubuf), 0, 0, NULL);
+	return rx_ubuf_cache ? 0 : -ENOMEM;
+}
+
+void vmc_rx_exit(void)
+{
+	kmem_cache_destroy(rx_ubuf_cache);
+}
+
+/* Return what is consumed of a page, if nobody holds it. */
+static void __rx_return(struct vmc_queue *q, u32 page)
+{
+	lockdep_assert_held(&q->ret_lock);
+	if (!q->consumed[page] || page_count(q->peer.data[page]) != 1)
+		return;
+	vmc_ret_push(&q->ring, page, q->consumed[page]);
+	q->consumed[page] = 0;
+}
+
+static void __rx_consumed(struct vmc_queue *q, u32 page)
+{
+	/* The peer counts its segments; past the limit it is cheating itself. */
+	if (q->consumed[page] < VMC_RETURN_MAX_SEGS)
+		q->consumed[page]++;
+	__rx_return(q, page);
+	if (unlikely(q->consumed[page]))
+		queue_delayed_work(system_wq, &q->scan_work, RX_SCAN_INTERVAL);
+}
+
+/* Ends the ret_lock section. */
+static void rx_publish_returns(struct vmc_queue *q)
+{
+	bool notify = vmc_ret_publish(&q->ring);
+
+	spin_unlock_bh(&q->ret_lock);
+	if (notify) {
+		vmc_stat_inc(tx_doorbells);
+		q->chan->ops->notify(q);
+	}
+}
+
+/* Pages that somebody held when their segments were consumed. */
+void vmc_rx_scan(struct work_struct *work)
+{
+	struct vmc_queue *q = container_of(to_delayed_work(work), struct vmc_queue, scan_work);
+	bool has_left = false;
+	u32 page;
+
+	spin_lock_bh(&q->ret_lock);
+	if (q->rx_dead) {
+		spin_unlock_bh(&q->ret_lock);
+		return;
+	}
+	for (page = 0; page < q->peer.nr_data; page++) {
+		__rx_return(q, page);
+		has_left |= q->consumed[page];
+	}
+	rx_publish_returns(q);
+	if (has_left)
+		queue_delayed_work(system_wq, &q->scan_work, RX_SCAN_INTERVAL);
+}
+
+static void rx_ubuf_complete(struct sk_buff *skb, struct ubuf_info *ubuf, bool success)
+{
+	struct rx_ubuf *u = container_of(ubuf, struct rx_ubuf, ubuf);
+	struct vmc_queue *q = u->q;
+	u32 i;
+
+	if (!refcount_dec_and_test(&ubuf->refcnt))
+		return;
+	spin_lock_bh(&q->ret_lock);
+	if (q->rx_dead) {
+		spin_unlock_bh(&q->ret_lock);
+	} else {
+		for (i = 0; i < u->nr_segs; i++)
+			__rx_consumed(q, u->page[i]);
+		rx_publish_returns(q);
+	}
+	vmc_chan_put(q->chan);
+	kmem_cache_free(rx_ubuf_cache, u);
+}
+
+static const struct ubuf_info_ops rx_ubuf_ops = {
+	.complete = rx_ubuf_complete,
+};
+
+/* Do the skb's bytes lie in a peer's pages? */
+static bool rx_is_ours(const struct sk_buff *skb)
+{
+	return skb_zcopy((struct sk_buff *)skb) && skb_uarg(skb)->ops == &rx_ubuf_ops;
+}
+
+/*
+ * sock_rfree() under another name: TCP parks skbs of sock_rfree() for another
+ * CPU to free, and the sender would wait for its pages.
+ */
+static void rx_rfree(struct sk_buff *skb)
+{
+	sock_rfree(skb);
+}
+
+/**
+ * vmc_rx_charge() - make the socket own the skb
+ * @skb: the skb
+ * @sk: the socket
+ *
+ * Only what this guest has allocated is charged: the pages are the sender's,
+ * bounded by the flow's share of its pool. Memory pressure does not refuse it,
+ * for there is no one who would send the bytes again.
+ *
+ * Context: socket lock held.
+ */
+void vmc_rx_charge(struct sk_buff *skb, struct sock *sk)
+{
+	sk_rmem_schedule(sk, skb, skb->truesize);
+	skb->sk = sk;
+	skb->destructor = rx_rfree;
+	atomic_add(skb->truesize, &sk->sk_rmem_alloc);
+	sk_mem_charge(sk, skb->truesize);
+}
+
+static struct rx_ubuf *rx_ubuf_alloc(struct vmc_queue *q, const struct vmc_record *rec)
+{
+	struct rx_ubuf *u = kmem_cache_alloc(rx_ubuf_cache, GFP_ATOMIC | __GFP_NOWARN);
+	u32 i;
+
+	if (!u)
+		return NULL;
+	u->ubuf.ops = &rx_ubuf_ops;
+	u->ubuf.flags = SKBFL_ZEROCOPY_FRAG | SKBFL_MANAGED_FRAG_REFS;
+	refcount_set(&u->ubuf.refcnt, 1);
+	u->q = q;
+	u->nr_segs = rec->nr_segs;
+	for (i = 0; i < rec->nr_segs; i++)
+		u->page[i] = le32_to_cpu(rec->seg[i].page);
+	vmc_chan_get(q->chan);
+	return u;
+}
+
+/**
+ * vmc_rx_build_skb() - an skb over the segments of a checked DATA record
+ * @q: the queue
+ * @rec: the record, checked by vmc_record_check()
+ *
+ * Its TCP_SKB_CB has seq and end_seq. A record without segments gives an empty skb.
+ *
+ * Context: the queue's worker.
+ * Return: the skb, or NULL when there is no memory.
+ */
+struct sk_buff *vmc_rx_build_skb(struct vmc_queue *q, const struct vmc_record *rec)
+{
+	u32 seq = le32_to_cpu(rec->seq);
+	struct sk_buff *skb;
+	struct rx_ubuf *u;
+	u32 i;
+
+	skb = alloc_skb(0, GFP_ATOMIC | __GFP_NOWARN);
+	if (!skb)
+		return NULL;
+	memset(skb->cb, 0, sizeof(skb->cb));
+	TCP_SKB_CB(skb)->seq = seq;
+	TCP_SKB_CB(skb)->end_seq = seq + le32_to_cpu(rec->len);
+	if (!rec->nr_segs)
+		return skb;
+	u = rx_ubuf_alloc(q, rec);
+	if (!u) {
+		kfree_skb(skb);
+		return NULL;
+	}
+	skb_zcopy_init(skb, &u->ubuf);
+	for (i = 0; i < rec->nr_segs; i++) {
+		u32 len = le16_to_cpu(rec->seg[i].len);
+
+		__skb_fill_page_desc_noacc(skb_shinfo(skb), i, q->peer.data[u->page[i]],
+					   le16_to_cpu(rec->seg[i].off), len);
+		skb->len += len;
+		skb->data_len += len;
+	}
+	skb_shinfo(skb)->nr_frags = rec->nr_segs;
+	skb_reset_mac_header(skb);
+	skb_reset_network_header(skb);
+	skb_reset_transport_header(skb);
+	skb->ip_summed = CHECKSUM_UNNECESSARY;
+	return skb;
+}
+
+/**
+ * vmc_rx_return_segs() - hand a record's segments back unused
+ * @q: the queue
+ * @rec: the record, checked by vmc_record_check()
+ *
+ * Context: the queue's worker.
+ */
+void vmc_rx_return_segs(struct vmc_queue *q, const struct vmc_record *rec)
+{
+	u32 i;
+
+	spin_lock_bh(&q->ret_lock);
+	for (i = 0; i < rec->nr_segs; i++)
+		__rx_consumed(q, le32_to_cpu(rec->seg[i].page));
+	rx_publish_returns(q);
+}
+
+static void rx_copy_out_queue(struct sk_buff_head *list)
+{
+	struct sk_buff *skb;
+
+	skb_queue_walk(list, skb) {
+		while (rx_is_ours(skb) && skb_copy_ubufs(skb, GFP_KERNEL | __GFP_NOFAIL))
+			cond_resched();
+	}
+}
+
+/**
+ * vmc_rx_copy_out() - copy what a socket has received into this guest's memory
+ * @sk: the socket
+ * @pending: the flow's records that wait for the socket
+ *
+ * Context: process; socket owned by the caller; no worker runs any more.
+ */
+void vmc_rx_copy_out(struct sock *sk, struct sk_buff_head *pending)
+{
+	rx_copy_out_queue(&sk->sk_receive_queue);
+	rx_copy_out_queue(pending);
+}

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * From records to the TCP control block. Bytes whose sequence number is rcv_nxt
+ * are queued as TCP itself would queue them; whatever is not that simple (bytes
+ * that came by TCP and wait out of order, FIN, RST, a socket that is shut) is
+ * given to TCP as a segment, so that all its rules hold.
+ *
+ * While a program owns the socket, records wait in the flow's rx_pending, in
+ * order, until release_cb.
+ */
+#include <net/inet_connection_sock.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+
+#include "chan.h"
+#include "flow.h"
+#include "handshake.h"
+#include "queue.h"
+#include "rx.h"
+#include "stats.h"
+
+/* May bytes at rcv_nxt simply be queued? */
+static bool rx_is_plain(const struct sock *sk)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+
+	return (1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2) &&
+	       !(sk->sk_shutdown & RCV_SHUTDOWN) && !sock_flag(sk, SOCK_DEAD) &&
+	       RB_EMPTY_ROOT(&tp->out_of_order_queue) && !tp->urg_data;
+}
+
+/* The receiver's half of D1: as if the bytes had arrived in a segment. */
+static void rx_queue(struct sock *sk, struct sk_buff *skb)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+	u32 len = skb->len;
+
+	vmc_rx_charge(skb, sk);
+	__skb_queue_tail(&sk->sk_receive_queue, skb);
+	WRITE_ONCE(tp->rcv_nxt, tp->rcv_nxt + len);
+	tp->rcv_wup += len;
+	tp->bytes_received += len;
+	tp->rcv_tstamp = tcp_jiffies32;
+	inet_csk(sk)->icsk_ack.lrcvtime = tcp_jiffies32;
+	if (tcp_epollin_ready(sk, READ_ONCE(sk->sk_rcvlowat)))
+		sk->sk_data_ready(sk);
+}
+
+/* Return: is the record done with? */
+static bool rx_deliver(struct sock *sk, struct sk_buff *skb)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	const u32 seq = TCP_SKB_CB(skb)->seq;
+	const u32 end_seq = TCP_SKB_CB(skb)->end_seq;
+
+	if (!skb->len) {
+		/* Its own TCP segment may have come first. */
+		if (seq == tp->rcv_nxt)
+			__vmc_rx_segment(sk, skb);
+		kfree_skb(skb);
+		return true;
+	}
+	if (seq == tp->rcv_nxt && rx_is_plain(sk)) {
+		rx_queue(sk, skb);
+		return true;
+	}
+	vmc_stat_inc(rx_crafted);
+	__vmc_rx_segment(sk, skb);
+	if (sk->sk_state != TCP_CLOSE && after(end_seq, tp->rcv_nxt))
+		return false;
+	kfree_skb(skb);
+	return true;
+}
+
+/* The peer threw bytes away that we count as received: what TCP says is RST. */
+static void rx_reset(struct vmc_flow *flow)
+{
+	struct sk_buff *skb = alloc_skb(0, GFP_ATOMIC | __GFP_NOWARN);
+
+	if (!skb)
+		return;
+	flow->has_lost_bytes = false;
+	TCP_SKB_CB(skb)->seq = tcp_sk(flow->sk)->rcv_nxt;
+	TCP_SKB_CB(skb)->tcp_flags = TCPHDR_RST | TCPHDR_ACK;
+	__vmc_rx_segment(flow->sk, skb);
+	kfree_skb(skb);
+}
+
+/*
+ * __rx_drain() - deliver the records that wait for this socket, in order
+ * @flow: the flow
+ *
+ * Stops at a record that has to wait: for bytes that are on their way by TCP, or
+ * for the receive window, when they go the long way.
+ *
+ * Context: BH off, socket's spinlock held; the flow under RCU, since delivering
+ * an RST may destroy the socket.
+ */
+static void __rx_drain(struct vmc_flow *flow)
+{
+	struct sock *sk = flow->sk;
+	struct sk_buff *skb;
+
+	while ((skb = __skb_dequeue(&flow->rx_pending))) {
+		if (sk->sk_state == TCP_CLOSE) {
+			kfree_skb(skb);
+			continue;
+		}
+		if (after(TCP_SKB_CB(skb)->seq, tcp_sk(sk)->rcv_nxt) || !rx_deliver(sk, skb)) {
+			__skb_queue_head(&flow->rx_pending, skb);
+			break;
+		}
+	}
+	if (unlikely(flow->has_lost_bytes) && sk->sk_state != TCP_CLOSE)
+		rx_reset(flow);
+}
+
+/*
+ * Records.
+ */
+
+static u8 rx_tcp_flags(const struct vmc_record *rec)
+{
+	if (rec->flags & VMC_DATA_RST)
+		return TCPHDR_RST | TCPHDR_ACK;
+	if (rec->flags & VMC_DATA_FIN)
+		return TCPHDR_FIN | TCPHDR_ACK;
+	return TCPHDR_ACK;
+}
+
+/* A flow of this queue whose other end has proved itself, or NULL. Under RCU. */
+static struct vmc_flow *rx_flow(struct vmc_queue *q, const struct vmc_record *rec)
+{
+	struct vmc_flow *flow = vmc_flow_by_handle(q->chan, le32_to_cpu(rec->flow));
+
+	if (!flow || !flow->peer_handle || flow->queue != q) {
+		vmc_stat_inc(rx_stale);
+		return NULL;
+	}
+	return flow;
+}
+
+static int rx_data(struct vmc_queue *q, const struct vmc_record *rec)
+{
+	struct vmc_flow *flow = rx_flow(q, rec);
+	struct sk_buff *skb;
+
+	if (!flow) {
+		vmc_rx_return_segs(q, rec);
+		return 0;
+	}
+	skb = vmc_rx_build_skb(q, rec);
+	if (!skb)
+		return -ENOMEM;
+	TCP_SKB_CB(skb)->tcp_flags = rx_tcp_flags(rec);
+	vmc_stat_inc(rx_records);
+	vmc_stat_add(rx_bytes, skb->len);
+	WRITE_ONCE(q->rx_bytes, q->rx_bytes + skb->len);
+
+	bh_lock_sock(flow->sk);
+	__skb_queue_tail(&flow->rx_pending, skb);
+	if (sock_owned_by_user(flow->sk))
+		vmc_stat_inc(rx_deferred);
+	else
+		__rx_drain(flow);
+	bh_unlock_sock(flow->sk);
+	return 0;
+}
+
+static void rx_close(struct vmc_queue *q, const struct vmc_record *rec)
+{
+	struct vmc_flow *flow = rx_flow(q, rec);
+
+	if (!flow)
+		return;
+	bh_lock_sock(flow->sk);
+	__vmc_flow_close(flow, VMC_REASON_PEER_CLOSED);
+	if (flow->has_used_ring && after(READ_ONCE(flow->ring_end), le32_to_cpu(rec->seq)))
+		flow->has_lost_bytes = true;
+	if (!sock_owned_by_user(flow->sk))
+		__rx_drain(flow);
+	vmc_flow_write_space(flow);
+	bh_unlock_sock(flow->sk);
+}
+
+/*
+ * rx_send_ack() - acknowledge what came by TCP, now or as soon as it has come
+ * @flow: the flow
+ *
+ * Context: socket's spinlock held, or ownership in release_cb.
+ */
+static void rx_send_ack(struct vmc_flow *flow)
+{
+	struct inet_connection_sock *icsk = inet_csk(flow->sk);
+	struct tcp_sock *tp = tcp_sk(flow->sk);
+
+	flow->wants_ack = false;
+	if (!((1 << flow->sk->sk_state) & (TCPF_ESTABLISHED | TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2)))
+		return;
+	/* The rest is under way: no delayed ACKs for these segments. */
+	inet_csk_exit_pingpong_mode(flow->sk);
+	icsk->icsk_ack.quick = TCP_MAX_QUICKACKS;
+	if (before(tp->rcv_nxt, flow->ack_seq))
+		return;
+#ifdef VMC_TCP_SEND_ACK_HAS_FLAGS
+	__tcp_send_ack(flow->sk, tp->rcv_nxt, 0);
+#else
+	__tcp_send_ack(flow->sk, tp->rcv_nxt);
+#endif
+}
+
+static void rx_ackreq(struct vmc_queue *q, const struct vmc_record *rec)
+{
+	struct vmc_flow *flow = rx_flow(q, rec);
+
+	if (!flow)
+		return;
+	bh_lock_sock(flow->sk);
+	flow->ack_seq = le32_to_cpu(rec->seq);
+	flow->wants_ack = true;
+	if (!sock_owned_by_user(flow->sk))
+		rx_send_ack(flow);
+	bh_unlock_sock(flow->sk);
+}
+
+/**
+ * vmc_rx_release_cb() - the owner of the socket lets go: what came meanwhile?
+ * @flow: the flow
+ *
+ * Context: BH off, socket's spinlock held and the socket still owned.
+ */
+void vmc_rx_release_cb(struct vmc_flow *flow)
+{
+	if (!skb_queue_empty(&flow->rx_pending) || flow->has_lost_bytes)
+		__rx_drain(flow);
+	if (flow->wants_ack)
+		rx_send_ack(flow);
+}
+
+/**
+ * vmc_rx_record() - handle a checked record of the peer
+ * @q: the queue
+ * @rec: the record, checked by vmc_record_check()
+ *
+ * Context: the queue's worker.
+ * Return: 0; -ENOMEM: nothing happened, come again with the same record; -EPROTO.
+ */
+int vmc_rx_record(struct vmc_queue *q, const struct vmc_record *rec)
+{
+	int err = 0;
+
+	rcu_read_lock();
+	switch (rec->type) {
+	case VMC_REC_DATA:
+		err = rx_data(q, rec);
+		break;
+	case VMC_REC_OPEN:
+		err = vmc_rx_open(q, rec);
+		break;
+	case VMC_REC_ACCEPT:
+		err = vmc_rx_accept(q, rec);
+		break;
+	case VMC_REC_REJECT:
+		err = vmc_rx_reject(q, rec);
+		break;
+	case VMC_REC_CLOSE:
+		rx_close(q, rec);
+		break;
+	case VMC_REC_ACKREQ:
+		rx_ackreq(q, rec);
+		break;
+	default:
+		err = -EPROTO;
+	}
+	rcu_read_unlock();
+	return err;
+}

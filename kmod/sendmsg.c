@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * sendmsg of adopted sockets. For each piece of a message there are three ways:
+ *
+ *   RING  the flow is bound and TCP has nothing unsent or unacknowledged: bytes
+ *	   are copied into our data pages (the first of two copies), the socket's
+ *	   sk_msg program gives its verdict, the record is published, and the
+ *	   control block advances as if the peer's TCP had acknowledged them
+ *   HOLD  the flow is bound, TCP is still busy: wait until it is not, which takes
+ *	   a round trip, for else a stream that never pauses would never change over
+ *   TCP   everything else
+ */
+#include <linux/skmsg.h>
+#include <linux/uio.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+
+#include "flow.h"
+#include "proto.h"
+#include "queue.h"
+#include "stats.h"
+
+enum send_route {
+	SEND_TCP,
+	SEND_RING,
+	SEND_HOLD,
+};
+
+/* Flags whose meaning is TCP's own. */
+#define SEND_TCP_FLAGS	(MSG_OOB | MSG_FASTOPEN | MSG_PROBE)
+
+static bool tcp_is_drained(const struct tcp_sock *tp)
+{
+	return READ_ONCE(tp->write_seq) == READ_ONCE(tp->snd_una);
+}
+
+/*
+ * May bytes go by TCP while the peer has not taken all that we sent by the ring?
+ * Its TCP keeps what fits in its window out of order; more it would drop, and we
+ * would send it again after a time-out.
+ */
+static bool send_fits_window(const struct vmc_flow *flow)
+{
+	u32 in_ring = READ_ONCE(flow->tx_pages) * VMC_PAGE_SIZE;
+
+	return !in_ring || READ_ONCE(flow->queue->tx_dead) || in_ring <= tcp_sk(flow->sk)->snd_wnd;
+}
+
+/* TCP keeps a tail back for more to come: waiting for it would be waiting for us. */
+static bool send_tail_is_corked(const struct sock *sk, const struct vmc_flow *flow)
+{
+	return (flow->has_tcp_more || tcp_sk(sk)->nonagle & TCP_NAGLE_CORK) && tcp_send_head(sk);
+}
+
+static bool send_wants_tcp(const struct sock *sk, const struct msghdr *msg)
+{
+	if (msg->msg_flags & SEND_TCP_FLAGS || tcp_sk(sk)->repair)
+		return true;
+	/* Its completion is TCP's to give. */
+	return msg->msg_flags & MSG_ZEROCOPY && sock_flag(sk, SOCK_ZEROCOPY);
+}
+
+static enum send_route send_route(struct sock *sk, struct vmc_flow *flow, const struct msghdr *msg)
+{
+	if (!((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)))
+		return SEND_TCP;
+	if (vmc_flow_state(flow) != VMC_FLOW_BOUND || send_wants_tcp(sk, msg) ||
+	    !vmc_proto_has_program(sk))
+		return flow->has_used_ring && !send_fits_window(flow) ? SEND_HOLD : SEND_TCP;
+	if (tcp_is_drained(tcp_sk(sk)))
+		return SEND_RING;
+	return send_tail_is_corked(sk, flow) ? SEND_TCP : SEND_HOLD;
+}
+
+/* The sender's half of D1: as if these bytes had been sent and acknowledged. */
+static void send_advance(struct sock *sk, u32 len)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+	u32 seq = tp->write_seq + len;
+
+	WRITE_ONCE(tp->write_seq, seq);
+	WRITE_ONCE(tp->snd_nxt, seq);
+	tp->pushed_seq = seq;
+	tp->snd_sml = seq;
+	tp->snd_up = seq;	/* not in urgent mode: tcp_urg_mode() */
+	WRITE_ONCE(tp->snd_una, seq);
+	tp->bytes_sent += len;
+	tp->bytes_acked += len;
+	tp->rcv_tstamp = tcp_jiffies32;
+	tp->lsndtime = tcp_jiffies32;
+}
+
+/*
+ * The program's verdict.
+ */
+
+/* A message over the pages as they lie in the pool: the program sees the very bytes. */
+static void send_fill_msg(struct sk_msg *m, const struct vmc_queue *q, const struct vmc_tx *tx)
+{
+	u32 i;
+
+	sk_msg_init(m);
+	for (i = 0; i < tx->nr_segs; i++) {
+		const struct vmc_tx_seg *seg = &tx->seg[i];
+
+		sg_set_page(sk_msg_elem(m, i), q->own.data[seg->page], seg->len, seg->off);
+	}
+	m->sg.end = tx->nr_segs;
+	m->sg.size = tx->len;
+}
+
+/* Return: __SK_PASS or __SK_DROP; flow->verdict_ring says which way. */
+static noinline_for_stack int send_run_program(struct sock *sk, struct vmc_flow *flow,
+					       const struct vmc_tx *tx)
+{
+	struct sk_psock *psock = sk_psock_get(sk);
+	struct sk_msg m;
+	int verdict;
+
+	flow->verdict_ring = false;
+	flow->verdict_bytes = 0;
+	if (!psock)
+		return __SK_PASS;
+	send_fill_msg(&m, flow->queue, tx);
+	verdict = sk_psock_msg_verdict(sk, psock, &m);
+	if (psock->apply_bytes > tx->len)
+		flow->verdict_bytes = psock->apply_bytes - tx->len;
+	psock->apply_bytes = 0;
+	sk_psock_put(sk, psock);
+	return verdict == __SK_DROP ? __SK_DROP : __SK_PASS;
+}
+
+/* Return: 1 by the ring, 0 by TCP, -EACCES. */
+static int send_verdict(struct sock *sk, struct vmc_flow *flow, const struct vmc_tx *tx)
+{
+	if (flow->verdict_bytes >= tx->len) {
+		flow->verdict_bytes -= tx->len;
+		return flow->verdict_ring;
+	}
+	if (send_run_program(sk, flow, tx) == __SK_DROP)
+		return -EACCES;
+	return flow->verdict_ring;
+}
+
+/*
+ * By TCP.
+ */
+
+static int send_tcp(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg)
+{
+	int ret = tcp_sendmsg_locked(sk, msg, msg_data_left(msg));
+
+	flow->has_tcp_more = msg->msg_flags & MSG_MORE;
+	if (ret > 0)
+		vmc_stat_add(tx_tcp_bytes, ret);
+	return ret;
+}
+
+/* The program let bytes pass that are copied already: send just these. */
+static int send_tcp_copied(struct sock *sk, struct vmc_flow *flow, const struct vmc_tx *tx, int flags)
+{
+	struct bio_vec bvec[VMC_MAX_SEGS];
+	struct msghdr msg = { .msg_flags = flags & ~MSG_SPLICE_PAGES };
+	u32 i;
+
+	for (i = 0; i < tx->nr_segs; i++)
+		bvec_set_page(&bvec[i], flow->queue->own.data[tx->seg[i].page],
+			      tx->seg[i].len, tx->seg[i].off);
+	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, bvec, tx->nr_segs, tx->len);
+	return send_tcp(sk, flow, &msg);
+}
+
+/*
+ * By the ring.
+ */
+
+/* Copy 1 of 2: the user's bytes into the pages that the peer maps. */
+static u32 send_copy(struct vmc_queue *q, const struct vmc_tx *tx, struct iov_iter *from)
+{
+	u32 copied = 0;
+	u32 i;
+
+	for (i = 0; i < tx->nr_segs; i++) {
+		const struct vmc_tx_seg *seg = &tx->seg[i];
+		size_t n = copy_page_from_iter(q->own.data[seg->page], seg->off, seg->len, from);
+
+		copied += n;
+		if (n < seg->len)
+			break;
+	}
+	return copied;
+}
+
+/* Return: bytes sent, or -errno; -EAGAIN: no space. */
+static int send_ring(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg)
+{
+	struct vmc_queue *q = flow->queue;
+	u32 seq = tcp_sk(sk)->write_seq;
+	struct vmc_tx tx;
+	u32 copied;
+	int ret;
+
+	ret = vmc_tx_reserve(q, flow, msg_data_left(msg), &tx);
+	if (ret == -EPIPE) {
+		__vmc_flow_close(flow, VMC_REASON_CHAN_CLOSED);
+		return 0;
+	}
+	if (ret)
+		return ret;
+	copied = send_copy(q, &tx, &msg->msg_iter);
+	if (copied < tx.len)
+		vmc_tx_trim(q, &tx, copied);
+	if (!copied) {
+		ret = -EFAULT;
+		goto abort;
+	}
+	ret = send_verdict(sk, flow, &tx);
+	if (ret < 0)
+		goto abort;
+	if (!ret) {
+		ret = send_tcp_copied(sk, flow, &tx, msg->msg_flags);
+		/* What TCP did not take is still the caller's. */
+		iov_iter_revert(&msg->msg_iter, copied - max(ret, 0));
+		goto abort;
+	}
+	flow->is_holding = false;
+	flow->has_used_ring = true;
+	WRITE_ONCE(flow->ring_end, seq + copied);
+	send_advance(sk, copied);
+	vmc_tx_commit(q, flow, &tx, seq);
+	return copied;
+
+abort:
+	vmc_tx_abort(q, &tx);
+	return ret;
+}
+
+static void send_ask_ack(struct sock *sk, struct vmc_flow *flow)
+{
+	struct vmc_record rec = { .type = VMC_REC_ACKREQ };
+
+	rec.flow = cpu_to_le32(flow->peer_handle);
+	rec.seq = cpu_to_le32(tcp_sk(sk)->write_seq);
+	vmc_tx_control(flow->queue, &rec);
+}
+
+static void send_hold(struct sock *sk, struct vmc_flow *flow)
+{
+	if (flow->is_holding)
+		return;
+	flow->is_holding = true;
+	vmc_stat_inc(tx_holds);
+	if (!tcp_is_drained(tcp_sk(sk)))
+		send_ask_ack(sk, flow);
+}
+
+/* One step on. Return: bytes sent, 0 to try again, or -errno; -EAGAIN: wait. */
+static int send_some(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg)
+{
+	switch (send_route(sk, flow, msg)) {
+	case SEND_RING:
+		return send_ring(sk, flow, msg);
+	case SEND_HOLD:
+		send_hold(sk, flow);
+		return -EAGAIN;
+	default:
+		flow->is_holding = false;
+		return send_tcp(sk, flow, msg);
+	}
+}
+
+static int send_wait(struct sock *sk, long *timeo)
+{
+	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+	vmc_stat_inc(tx_waits);
+	return sk_stream_wait_memory(sk, timeo);
+}
+
+static int send_all(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg)
+{
+	long timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT);
+	int copied = 0;
+	int ret = 0;
+
+	sk_clear_bit(SOCKWQ_ASYNC_NOSPACE, sk);
+	while (msg_data_left(msg)) {
+		ret = -EPIPE;
+		if (sk->sk_err || sk->sk_shutdown & SEND_SHUTDOWN)
+			break;
+		ret = send_some(sk, flow, msg);
+		if (ret > 0)
+			copied += ret;
+		else if (ret == -EAGAIN)
+			ret = send_wait(sk, &timeo);
+		if (ret < 0)
+			break;
+	}
+	if (copied)
+		return copied;
+	return ret < 0 ? sk_stream_error(sk, msg->msg_flags, ret) : 0;
+}
+
+/**
+ * vmc_sendmsg() - proto->sendmsg of adopted sockets
+ * @sk: the socket
+ * @msg: the message
+ * @size: its length in bytes
+ */
+int vmc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
+{
+	struct vmc_flow *flow;
+	int ret;
+
+	lock_sock(sk);
+	flow = vmc_flow_of(sk);
+	if (!flow || !size) {
+		ret = tcp_sendmsg_locked(sk, msg, size);
+	} else {
+		/* Another thread may give the socket back while this one waits. */
+		vmc_flow_get(flow);
+		ret = send_all(sk, flow, msg);
+		vmc_flow_put(flow);
+	}
+	release_sock(sk);
+	return ret;
+}
+
+/**
+ * vmc_stream_memory_free() - may a writer go on? Who gets "no" is woken later
+ * @sk: the socket
+ * @wake: as for tcp_stream_memory_free()
+ *
+ * Context: any but hardirq; by sk_stream_wait_memory(), tcp_poll() and
+ * sk_stream_write_space().
+ */
+bool vmc_stream_memory_free(const struct sock *sk, int wake)
+{
+	struct vmc_flow *flow;
+	bool is_free;
+
+	rcu_read_lock();
+	flow = vmc_flow_of(sk);
+	if (!flow || (vmc_flow_state(flow) != VMC_FLOW_BOUND && !flow->is_holding))
+		is_free = tcp_stream_memory_free(sk, wake);
+	else if (!tcp_is_drained(tcp_sk(sk)))
+		is_free = !flow->is_holding && tcp_stream_memory_free(sk, wake);
+	else if (vmc_flow_state(flow) != VMC_FLOW_BOUND)
+		is_free = send_fits_window(flow);
+	else
+		is_free = vmc_queue_has_room(flow->queue, flow);
+	rcu_read_unlock();
+	return is_free;
+}

@@ -1,0 +1,607 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The transport "xen": a channel is a xenbus split device between two guests,
+ * made by dom0's broker. Which of the two holds the frontend makes no difference
+ * but in who speaks first:
+ *
+ *   frontend                             backend
+ *   Initialising                         Initialising
+ *                                        writes version, max queues; InitWait
+ *   first flow wants the channel:
+ *   grants its halves, writes their
+ *   references and ports; Initialised
+ *                                        maps them, grants its own, writes their
+ *                                        references; Connected
+ *   maps them; Connected
+ *
+ * Either side may go to Closing at any time.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/interrupt.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+#include <xen/events.h>
+#include <xen/grant_table.h>
+#include <xen/xen.h>
+#include <xen/xenbus.h>
+
+#include "../include/vmc/xenstore.h"
+#include "chan.h"
+#include "grant.h"
+#include "queue.h"
+#include "stats.h"
+#include "transport.h"
+
+#define XEN_MAX_QUEUES	16
+
+struct xen_queue {
+	struct vmc_queue *q;
+	struct vmc_grants grants;
+	struct vmc_mapping *mapping;
+	evtchn_port_t port;
+	int irq;			/* 0: not bound */
+	unsigned long flags;
+#define XEN_QUEUE_EOI	0		/* the interrupt waits for its end */
+};
+
+struct xen_chan {
+	struct xenbus_device *dev;
+	struct vmc_chan *chan;
+	struct work_struct fail_work;
+
+	struct mutex lock;		/* set-up and end; and: */
+	bool is_wanted;			/* frontend: by a flow */
+	bool is_closed;
+	u16 nr_queues;
+	struct xen_queue *queues;
+};
+
+static bool xen_is_frontend(const struct xenbus_device *dev)
+{
+	return !strncmp(dev->nodename, "device/", strlen("device/"));
+}
+
+/*
+ * Doorbells.
+ */
+
+static irqreturn_t xen_interrupt(int irq, void *data)
+{
+	struct xen_queue *xq = data;
+
+	vmc_stat_inc(rx_doorbells);
+	set_bit(XEN_QUEUE_EOI, &xq->flags);
+	napi_schedule(&xq->q->napi);
+	return IRQ_HANDLED;
+}
+
+static void xen_notify(struct vmc_queue *q)
+{
+	struct xen_queue *xq = q->priv;
+
+	notify_remote_via_irq(xq->irq);
+}
+
+/* A peer that rings for nothing is slowed down by Xen's event code. */
+static void xen_poll_done(struct vmc_queue *q, bool is_spurious)
+{
+	struct xen_queue *xq = q->priv;
+
+	if (!test_and_clear_bit(XEN_QUEUE_EOI, &xq->flags))
+		return;
+	if (is_spurious)
+		vmc_stat_inc(rx_doorbells_spurious);
+	xen_irq_lateeoi(xq->irq, is_spurious ? XEN_EOI_FLAG_SPURIOUS : 0);
+}
+
+/*
+ * Queues.
+ */
+
+static int xen_queues_alloc(struct xen_chan *xc, u16 nr_queues)
+{
+	int i, err;
+
+	err = vmc_chan_set_queues(xc->chan, nr_queues);
+	if (err)
+		return err;
+	xc->queues = kcalloc(nr_queues, sizeof(*xc->queues), GFP_KERNEL);
+	if (!xc->queues)
+		return -ENOMEM;
+	xc->nr_queues = nr_queues;
+	for (i = 0; i < nr_queues; i++) {
+		xc->queues[i].q = &xc->chan->queues[i];
+		xc->queues[i].q->priv = &xc->queues[i];
+	}
+	return 0;
+}
+
+static int xen_queue_grant(struct xen_chan *xc, struct xen_queue *xq)
+{
+	struct vmc_half *own = &xq->q->own;
+
+	return vmc_half_init_own(own) ?:
+	       vmc_half_alloc_pages(own) ?:
+	       vmc_grant_half(own, xc->dev->otherend_id, &xq->grants);
+}
+
+static int xen_read_u32(const char *dir, int queue, const char *key, u32 *val)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "queue-%d/%s", queue, key);
+	return xenbus_scanf(XBT_NIL, dir, path, "%u", val) == 1 ? 0 : -EPROTO;
+}
+
+static int xen_queue_map(struct xen_chan *xc, struct xen_queue *xq)
+{
+	u32 ref;
+	int err;
+
+	err = xen_read_u32(xc->dev->otherend, xq->q->index, VMC_XS_RING_REF, &ref);
+	return err ?: vmc_map_half(&xq->q->peer, xc->dev->otherend_id, ref, &xq->mapping);
+}
+
+static int xen_write_queue(struct xen_chan *xc, struct xenbus_transaction xbt, int i)
+{
+	const struct xen_queue *xq = &xc->queues[i];
+	char path[32];
+	int err;
+
+	snprintf(path, sizeof(path), "queue-%d/" VMC_XS_RING_REF, i);
+	err = xenbus_printf(xbt, xc->dev->nodename, path, "%u", xq->grants.head);
+	if (err || !xen_is_frontend(xc->dev))
+		return err;
+	snprintf(path, sizeof(path), "queue-%d/" VMC_XS_EVTCHN, i);
+	return xenbus_printf(xbt, xc->dev->nodename, path, "%u", xq->port);
+}
+
+/* All that we tell the other end, in one transaction. */
+static int xen_write_queues(struct xen_chan *xc)
+{
+	struct xenbus_transaction xbt;
+	int i, err;
+
+again:
+	err = xenbus_transaction_start(&xbt);
+	if (err)
+		return err;
+	for (i = 0; !err && i < xc->nr_queues; i++)
+		err = xen_write_queue(xc, xbt, i);
+	if (!err && xen_is_frontend(xc->dev))
+		err = xenbus_printf(xbt, xc->dev->nodename, VMC_XS_VERSION, "%u",
+				    VMC_PROTOCOL_VERSION) ?:
+		      xenbus_printf(xbt, xc->dev->nodename, VMC_XS_NUM_QUEUES, "%u",
+				    xc->nr_queues);
+	if (err) {
+		xenbus_transaction_end(xbt, 1);
+		return err;
+	}
+	err = xenbus_transaction_end(xbt, 0);
+	if (err == -EAGAIN)
+		goto again;
+	return err;
+}
+
+static void xen_queue_free(struct xen_chan *xc, struct xen_queue *xq)
+{
+	if (xq->irq > 0)
+		unbind_from_irqhandler(xq->irq, xq);
+	else if (xq->port)
+		xenbus_free_evtchn(xc->dev, xq->port);
+	vmc_unmap_half(&xq->q->peer, xq->mapping);
+	vmc_grant_end(&xq->q->own, &xq->grants);
+	vmc_half_free_pages(&xq->q->own);
+	vmc_half_exit(&xq->q->own);
+}
+
+/* Flows go on by TCP; then all that is shared with the peer ends. */
+static void __xen_close(struct xen_chan *xc)
+{
+	int i;
+
+	lockdep_assert_held(&xc->lock);
+	if (xc->is_closed)
+		return;
+	xc->is_closed = true;
+	vmc_chan_close(xc->chan);
+	for (i = 0; i < xc->nr_queues; i++)
+		xen_queue_free(xc, &xc->queues[i]);
+	kfree(xc->queues);
+	xc->queues = NULL;
+	xc->nr_queues = 0;
+}
+
+static void xen_close(struct xen_chan *xc)
+{
+	mutex_lock(&xc->lock);
+	__xen_close(xc);
+	mutex_unlock(&xc->lock);
+}
+
+static void __xen_fatal(struct xen_chan *xc, int err, const char *what)
+{
+	__xen_close(xc);
+	xenbus_dev_fatal(xc->dev, err, "%s", what);
+}
+
+/*
+ * Frontend.
+ */
+
+static u16 xen_choose_nr_queues(struct xenbus_device *dev)
+{
+	u32 theirs = xenbus_read_unsigned(dev->otherend, VMC_XS_MAX_QUEUES, 1);
+
+	return clamp(min_t(u32, theirs, vmc_max_queues()), 1, XEN_MAX_QUEUES);
+}
+
+static void __front_setup(struct xen_chan *xc)
+{
+	struct xenbus_device *dev = xc->dev;
+	int i, err;
+
+	err = xen_queues_alloc(xc, xen_choose_nr_queues(dev));
+	for (i = 0; !err && i < xc->nr_queues; i++)
+		err = xen_queue_grant(xc, &xc->queues[i]) ?:
+		      xenbus_alloc_evtchn(dev, &xc->queues[i].port);
+	err = err ?: xen_write_queues(xc);
+	if (err)
+		__xen_fatal(xc, err, "setting up queues");
+	else
+		xenbus_switch_state(dev, XenbusStateInitialised);
+}
+
+/* A flow wants the channel and the backend is ready to talk: begin. */
+static void __front_try_setup(struct xen_chan *xc)
+{
+	if (xc->is_wanted && !xc->is_closed && !xc->queues &&
+	    xenbus_read_driver_state(xc->dev->otherend) == XenbusStateInitWait)
+		__front_setup(xc);
+}
+
+static int front_queue_connect(struct xen_chan *xc, struct xen_queue *xq)
+{
+	int ret;
+
+	ret = xen_queue_map(xc, xq) ?: vmc_queue_setup(xq->q);
+	if (ret)
+		return ret;
+	ret = bind_evtchn_to_irqhandler_lateeoi(xq->port, xen_interrupt, 0, "vmc", xq);
+	if (ret < 0)
+		return ret;
+	xq->irq = ret;
+	return 0;
+}
+
+static void __front_connect(struct xen_chan *xc)
+{
+	int i, err = 0;
+
+	if (xc->is_closed || xc->dev->state != XenbusStateInitialised)
+		return;
+	for (i = 0; !err && i < xc->nr_queues; i++)
+		err = front_queue_connect(xc, &xc->queues[i]);
+	if (err) {
+		__xen_fatal(xc, err, "mapping the backend's queues");
+		return;
+	}
+	vmc_chan_connected(xc->chan);
+	xenbus_switch_state(xc->dev, XenbusStateConnected);
+}
+
+static void front_backend_changed(struct xenbus_device *dev, enum xenbus_state state)
+{
+	struct xen_chan *xc = dev_get_drvdata(&dev->dev);
+
+	mutex_lock(&xc->lock);
+	switch (state) {
+	case XenbusStateInitWait:
+		__front_try_setup(xc);
+		break;
+	case XenbusStateConnected:
+		__front_connect(xc);
+		break;
+	case XenbusStateUnknown:	/* the backend's domain is gone */
+	case XenbusStateClosing:
+	case XenbusStateClosed:
+		__xen_close(xc);
+		if (dev->state != XenbusStateClosed)
+			xenbus_frontend_closed(dev);
+		break;
+	default:
+		break;
+	}
+	mutex_unlock(&xc->lock);
+}
+
+/*
+ * Backend.
+ */
+
+static int back_queue_connect(struct xen_chan *xc, struct xen_queue *xq)
+{
+	u32 port;
+	int ret;
+
+	ret = xen_read_u32(xc->dev->otherend, xq->q->index, VMC_XS_EVTCHN, &port) ?:
+	      xen_queue_map(xc, xq) ?:
+	      xen_queue_grant(xc, xq) ?:
+	      vmc_queue_setup(xq->q);
+	if (ret)
+		return ret;
+	ret = bind_interdomain_evtchn_to_irqhandler_lateeoi(xc->dev, port, xen_interrupt, 0,
+							    "vmc", xq);
+	if (ret < 0)
+		return ret;
+	xq->irq = ret;
+	return 0;
+}
+
+static void __back_connect(struct xen_chan *xc)
+{
+	struct xenbus_device *dev = xc->dev;
+	u32 version, nr_queues;
+	int i, err;
+
+	if (xc->is_closed || dev->state != XenbusStateInitWait)
+		return;
+	version = xenbus_read_unsigned(dev->otherend, VMC_XS_VERSION, 0);
+	nr_queues = xenbus_read_unsigned(dev->otherend, VMC_XS_NUM_QUEUES, 1);
+	if (version != VMC_PROTOCOL_VERSION || !nr_queues || nr_queues > vmc_max_queues()) {
+		__xen_fatal(xc, -EPROTO, "version or number of queues");
+		return;
+	}
+	err = xen_queues_alloc(xc, nr_queues);
+	for (i = 0; !err && i < nr_queues; i++)
+		err = back_queue_connect(xc, &xc->queues[i]);
+	err = err ?: xen_write_queues(xc);
+	if (err) {
+		__xen_fatal(xc, err, "connecting to the frontend's queues");
+		return;
+	}
+	vmc_chan_connected(xc->chan);
+	xenbus_switch_state(dev, XenbusStateConnected);
+}
+
+static void back_frontend_changed(struct xenbus_device *dev, enum xenbus_state state)
+{
+	struct xen_chan *xc = dev_get_drvdata(&dev->dev);
+
+	mutex_lock(&xc->lock);
+	switch (state) {
+	case XenbusStateInitialised:
+		__back_connect(xc);
+		break;
+	case XenbusStateClosing:
+		__xen_close(xc);
+		xenbus_switch_state(dev, XenbusStateClosing);
+		break;
+	case XenbusStateUnknown:	/* the frontend's domain is gone */
+	case XenbusStateClosed:
+		__xen_close(xc);
+		xenbus_switch_state(dev, XenbusStateClosed);
+		mutex_unlock(&xc->lock);
+		if (state == XenbusStateUnknown || !xenbus_dev_is_online(dev))
+			device_unregister(&dev->dev);
+		return;
+	default:
+		break;
+	}
+	mutex_unlock(&xc->lock);
+}
+
+/*
+ * Both.
+ */
+
+/* The backend waits for the frontend, where the same connection wants it, too. */
+static void xen_connect(struct vmc_chan *chan)
+{
+	struct xen_chan *xc = chan->priv;
+
+	mutex_lock(&xc->lock);
+	xc->is_wanted = true;
+	if (!xc->is_closed && xen_is_frontend(xc->dev))
+		__front_try_setup(xc);
+	mutex_unlock(&xc->lock);
+}
+
+static void xen_fail_work(struct work_struct *work)
+{
+	struct xen_chan *xc = container_of(work, struct xen_chan, fail_work);
+
+	mutex_lock(&xc->lock);
+	if (!xc->is_closed)
+		__xen_fatal(xc, -EPROTO, "the peer broke the protocol");
+	mutex_unlock(&xc->lock);
+}
+
+static void xen_fail(struct vmc_chan *chan)
+{
+	struct xen_chan *xc = chan->priv;
+
+	schedule_work(&xc->fail_work);
+}
+
+static const struct vmc_transport xen_transport = {
+	.name		= "xen",
+	.connect	= xen_connect,
+	.fail		= xen_fail,
+	.notify		= xen_notify,
+	.poll_done	= xen_poll_done,
+};
+
+static int xen_tell_frontend(struct xenbus_device *dev)
+{
+	int err;
+
+	err = xenbus_printf(XBT_NIL, dev->nodename, VMC_XS_VERSION, "%u",
+			    VMC_PROTOCOL_VERSION) ?:
+	      xenbus_printf(XBT_NIL, dev->nodename, VMC_XS_MAX_QUEUES, "%u", vmc_max_queues());
+	return err ?: xenbus_switch_state(dev, XenbusStateInitWait);
+}
+
+static int xen_probe(struct xenbus_device *dev, const struct xenbus_device_id *id)
+{
+	struct xen_chan *xc = kzalloc(sizeof(*xc), GFP_KERNEL);
+	int err = -ENOMEM;
+
+	if (!xc)
+		return err;
+	mutex_init(&xc->lock);
+	INIT_WORK(&xc->fail_work, xen_fail_work);
+	xc->dev = dev;
+	xc->chan = vmc_chan_alloc(dev->otherend_id, &xen_transport, xc);
+	if (!xc->chan)
+		goto err_free;
+	dev_set_drvdata(&dev->dev, xc);
+	err = vmc_chan_register(xc->chan);
+	if (err)
+		goto err_chan;
+	if (!xen_is_frontend(dev)) {
+		err = xen_tell_frontend(dev);
+		if (err)
+			goto err_close;
+	}
+	return 0;
+
+err_close:
+	xen_close(xc);
+err_chan:
+	vmc_chan_put(xc->chan);
+err_free:
+	kfree(xc);
+	return err;
+}
+
+static void xen_remove(struct xenbus_device *dev)
+{
+	struct xen_chan *xc = dev_get_drvdata(&dev->dev);
+
+	xen_close(xc);
+	cancel_work_sync(&xc->fail_work);
+	flush_work(&xc->chan->connect_work);
+	vmc_chan_put(xc->chan);
+	kfree(xc);
+}
+
+/*
+ * What "vmc-loader status" shows of a device.
+ */
+
+static struct vmc_chan *xen_dev_chan(struct device *dev)
+{
+	struct xen_chan *xc = dev_get_drvdata(dev);
+
+	return xc->chan;
+}
+
+static ssize_t state_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%s\n", vmc_chan_state_name(vmc_chan_state(xen_dev_chan(dev))));
+}
+static DEVICE_ATTR_RO(state);
+
+static ssize_t queues_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", xen_dev_chan(dev)->nr_queues);
+}
+static DEVICE_ATTR_RO(queues);
+
+static ssize_t flows_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(xen_dev_chan(dev)->nr_flows));
+}
+static DEVICE_ATTR_RO(flows);
+
+static ssize_t tx_bytes_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	const struct vmc_chan *chan = xen_dev_chan(dev);
+	u64 sum = 0;
+	int i;
+
+	for (i = 0; i < chan->nr_queues; i++)
+		sum += READ_ONCE(chan->queues[i].tx_bytes);
+	return sysfs_emit(buf, "%llu\n", sum);
+}
+static DEVICE_ATTR_RO(tx_bytes);
+
+static ssize_t rx_bytes_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	const struct vmc_chan *chan = xen_dev_chan(dev);
+	u64 sum = 0;
+	int i;
+
+	for (i = 0; i < chan->nr_queues; i++)
+		sum += READ_ONCE(chan->queues[i].rx_bytes);
+	return sysfs_emit(buf, "%llu\n", sum);
+}
+static DEVICE_ATTR_RO(rx_bytes);
+
+static struct attribute *xen_attrs[] = {
+	&dev_attr_state.attr,
+	&dev_attr_queues.attr,
+	&dev_attr_flows.attr,
+	&dev_attr_tx_bytes.attr,
+	&dev_attr_rx_bytes.attr,
+	NULL
+};
+
+static const struct attribute_group xen_group = {
+	.name = "vmc",
+	.attrs = xen_attrs,
+};
+
+static const struct attribute_group *xen_groups[] = { &xen_group, NULL };
+
+static const struct xenbus_device_id xen_ids[] = {
+	{ VMC_XS_DEVICE },
+	{ "" }
+};
+
+static struct xenbus_driver front_driver = {
+	.ids = xen_ids,
+	.probe = xen_probe,
+	.remove = xen_remove,
+	.otherend_changed = front_backend_changed,
+	.not_essential = true,
+	.driver.dev_groups = xen_groups,
+};
+
+static struct xenbus_driver back_driver = {
+	.ids = xen_ids,
+	.probe = xen_probe,
+	.remove = xen_remove,
+	.otherend_changed = back_frontend_changed,
+	.driver.dev_groups = xen_groups,
+};
+
+/* Without Xen there is nothing to register, and the module still serves loopback. */
+int vmc_xenbus_init(void)
+{
+	int err;
+
+	if (!xen_domain())
+		return 0;
+	err = xenbus_register_frontend(&front_driver);
+	if (err)
+		return err;
+	err = xenbus_register_backend(&back_driver);
+	if (err)
+		xenbus_unregister_driver(&front_driver);
+	return err;
+}
+
+void vmc_xenbus_exit(void)
+{
+	if (!xen_domain())
+		return;
+	xenbus_unregister_driver(&back_driver);
+	xenbus_unregister_driver(&front_driver);
+}
+
+MODULE_ALIAS("xen:" VMC_XS_DEVICE);
+MODULE_ALIAS("xen-backend:" VMC_XS_DEVICE);
