@@ -56,7 +56,7 @@ clean:			# what "make" built; keeps the toolchain and the lab
 		build/results build/lint/kmod
 
 distclean: clean	# everything under build/
-	@! [ -x tests/lab/lab ] || tests/lab/lab down --all || true
+	@tests/lab/lab down >/dev/null 2>&1 || true
 	rm -rf build
 
 help:			# this list

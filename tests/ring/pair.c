@@ -9,13 +9,6 @@
 
 #include "pair.h"
 
-/* TSan knows memory by its address: it needs one mapping for both sides. */
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define TSAN 1
-#endif
-#endif
-
 static void *must(void *p)
 {
 	if (!p || p == MAP_FAILED) {
@@ -68,8 +61,9 @@ static void grant_alloc(struct grant *g, const struct geometry *geo)
 		must(NULL);
 	rw = map_guarded(fd, nr, PROT_READ | PROT_WRITE, &g->map_len);
 	g->map[0] = rw - VMC_PAGE_SIZE;
+	/* TSan knows memory by its address: it needs one mapping for both sides. */
 	ro = rw;
-#if !TSAN
+#ifndef TSAN
 	ro = map_guarded(fd, nr, PROT_READ, &g->map_len);
 	g->map[1] = ro - VMC_PAGE_SIZE;
 #endif

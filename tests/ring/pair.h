@@ -9,6 +9,12 @@
 
 #include <vmc/ring.h>
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TSAN
+#endif
+#endif
+
 struct geometry {
 	u32 nr_records, nr_returns, nr_data;
 	u32 start; /* first value of every index */

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The test groups: where their programs are and how one is started."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+TIMEOUT = 120   # seconds a program, unless it says "# TIMEOUT=n" in its first lines
+
+
+@dataclass
+class Program:
+    """One test program: argv, its seconds, and the group it belongs to."""
+
+    group: str
+    name: str
+    argv: list
+    timeout: int = TIMEOUT
+    lab: bool = False
+    env: dict = field(default_factory=dict)
+
+
+def in_toolchain(*argv):
+    """ARGV as it runs with the reference platform's tools and libraries."""
+    native = os.environ.get("NATIVE") == "1" or os.spawnv(
+        os.P_WAIT, TOP / "tests/lib/native", ["native"]) == 0
+    return list(argv) if native else [str(TOP / "tests/lab/toolchain"), "run", *argv]
+
+
+def _timeout(path):
+    with open(path, errors="replace") as script:
+        for line in [next(script, "") for _ in range(20)]:
+            if line.startswith("# TIMEOUT="):
+                return int(line.split("=")[1])
+    return TIMEOUT
+
+
+def _scripts(folder):
+    return sorted(p for p in (TOP / "tests" / folder).glob("test_*")
+                  if os.access(p, os.X_OK) and p.is_file())
+
+
+def lint():
+    return [Program("lint", "lint", in_toolchain("tests/lint/run"), timeout=900)]
+
+
+def ring():
+    return [Program("ring", name, in_toolchain(f"build/tests/ring/{name}"), timeout=300)
+            for name in ("unit", "hostile", "stress", "stress-tsan")]
+
+
+def loader():
+    return [Program("loader", p.name, in_toolchain(f"tests/loader/{p.name}"), _timeout(p))
+            for p in _scripts("loader")]
+
+
+def lab():
+    """Tests of the lab itself; each brings up what it needs."""
+    return [Program("lab", p.name, [str(p)], _timeout(p)) for p in _scripts("lab")]
+
+
+def loopback():
+    """Run inside guest a, where tests/loopback lies in /root/loopback."""
+    return [Program("loopback", p.name,
+                    [str(TOP / "tests/lib/in-guest"), "a", f"/root/loopback/{p.name}"],
+                    _timeout(p), lab=True) for p in _scripts("loopback")]
+
+
+def e2e():
+    return [Program("e2e", p.name, [str(p)], _timeout(p), lab=True) for p in _scripts("e2e")]
+
+
+GROUPS = {"lint": lint, "ring": ring, "loader": loader, "lab": lab,
+          "loopback": loopback, "e2e": e2e}
