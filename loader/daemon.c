@@ -200,17 +200,21 @@ void daemon_ready(void)
 }
 
 /**
- * daemon_status - the daemon's state in a few words, for systemctl status
+ * daemon_status - the daemon's state in a few words, for systemctl status, when it changed
  * @fmt: one line
  */
 void daemon_status(const char *fmt, ...)
 {
-	char text[256];
+	static char last[256];
+	char text[sizeof(last)];
 	va_list args;
 
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	if (!strcmp(text, last))
+		return;
+	strcpy(last, text);
 	sd_notifyf(0, "STATUS=%s", text);
 	say(LOG_INFO, "%s", text);
 }

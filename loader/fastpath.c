@@ -31,8 +31,9 @@ static const char *const pins[] = {
 
 #define NR_PINS (sizeof(pins) / sizeof(*pins))
 
-__attribute__((format(printf, 2, 0))) static int libbpf_say(enum libbpf_print_level level,
-							    const char *fmt, va_list args)
+static int libbpf_say(enum libbpf_print_level level, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
+
+static int libbpf_say(enum libbpf_print_level level, const char *fmt, va_list args)
 {
 	static const int levels[] = {
 		[LIBBPF_WARN] = LOG_WARNING,

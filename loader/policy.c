@@ -30,7 +30,9 @@ void policy_init(struct policy *policy)
 	*policy = (struct policy){ .same_bridge = true };
 }
 
-__attribute__((format(printf, 2, 3))) static int refuse(struct parser *p, const char *fmt, ...)
+static int refuse(struct parser *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static int refuse(struct parser *p, const char *fmt, ...)
 {
 	va_list args;
 

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# What the loader's lab tests share. LAB names the lab (default: loader); it is started
+# for the test, with fresh guests a (10.0.0.1) and b (10.0.0.2), and ended with it.
+
+export LAB_NAME=${LAB:-loader}
+lab=tests/lab/lab
+
+# on HOST LINE: a shell line on a host of the lab
+on() { $lab exec -n "$1" sh -c "$2"; }
+
+# eventually SECONDS CMD...: CMD succeeds within that time; what it last said if not
+eventually() {
+	local end=$((SECONDS + $1)) said
+	shift
+	until said=$("$@" 2>&1); do
+		[ $SECONDS -lt $end ] || { printf '%s\n' "$said"; return 1; }
+		sleep 0.2
+	done
+}
+
+# is WANT GOT: both texts are the same
+is() { [ "$1" = "$2" ] || { printf 'wanted: %s\ngot:    %s\n' "$1" "$2"; return 1; }; }
+
+# xs PATH: value of a node, as dom0 sees it, or "none"
+xs() { on dom0 "xenstore-read $1 2>/dev/null || echo none"; }
+xs_is() { is "$2" "$(xs "$1")"; }
+
+lab_begin() {
+	$lab down 2>/dev/null
+	$lab up || { skip "lab" "it can't be started"; ktap_end; exit; }
+	trap '$lab down 2>/dev/null' EXIT
+}
+
+put_loader() { # put_loader BINARY HOST...
+	local binary=$1 host
+	shift
+	for host; do
+		$lab put "$host" "$binary" /usr/sbin/vmc-loader || return 1
+	done
+}
