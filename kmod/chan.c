@@ -119,21 +119,20 @@ void vmc_chan_put(struct vmc_chan *chan)
 }
 
 /**
- * vmc_chan_want() - a flow wants the channel: connect it if nobody did yet
+ * __vmc_chan_want() - a flow wants the channel: connect it if nobody did yet
  * @chan: the channel
  *
- * Context: any.
+ * Context: chan->lock held.
  */
-void vmc_chan_want(struct vmc_chan *chan)
+void __vmc_chan_want(struct vmc_chan *chan)
 {
-	spin_lock_bh(&chan->lock);
-	if (chan->state == VMC_CHAN_IDLE) {
-		chan->state = VMC_CHAN_CONNECTING;
-		trace_vmc_chan_state(chan->peer, chan->state);
-		vmc_chan_get(chan);
-		queue_work(system_unbound_wq, &chan->connect_work);
-	}
-	spin_unlock_bh(&chan->lock);
+	lockdep_assert_held(&chan->lock);
+	if (chan->state != VMC_CHAN_IDLE)
+		return;
+	chan->state = VMC_CHAN_CONNECTING;
+	trace_vmc_chan_state(chan->peer, chan->state);
+	vmc_chan_get(chan);
+	queue_work(system_unbound_wq, &chan->connect_work);
 }
 
 /**
@@ -177,7 +176,8 @@ void vmc_chan_connected(struct vmc_chan *chan)
 	trace_vmc_chan_state(chan->peer, chan->state);
 	vmc_stat_inc(chans_connected);
 	list_for_each_entry(flow, &chan->flows, chan_node)
-		vmc_handshake_offer(flow);
+		if (flow->is_wanted)
+			vmc_handshake_offer(flow);
 	spin_unlock_bh(&chan->lock);
 
 	for (i = 0; i < chan->nr_queues; i++)

@@ -69,7 +69,7 @@ struct vmc_chan *vmc_chan_alloc(u32 peer, const struct vmc_transport *ops, void 
 int vmc_chan_register(struct vmc_chan *chan);
 struct vmc_chan *vmc_chan_lookup(u32 peer);
 void vmc_chan_put(struct vmc_chan *chan);
-void vmc_chan_want(struct vmc_chan *chan);
+void __vmc_chan_want(struct vmc_chan *chan);
 int vmc_chan_set_queues(struct vmc_chan *chan, u16 nr_queues);
 void vmc_chan_connected(struct vmc_chan *chan);
 void vmc_chan_close(struct vmc_chan *chan);

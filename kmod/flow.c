@@ -115,7 +115,6 @@ static struct vmc_flow *flow_alloc(struct sock *sk, struct vmc_chan *chan, bool 
 	flow->iss = tp->snd_una - 1;
 	flow->irs = tp->rcv_nxt - 1;
 	flow->is_active = is_active;
-	flow->opened = jiffies;
 	flow->cur_page = U32_MAX;
 	flow->state = VMC_FLOW_OPENING;
 	INIT_LIST_HEAD(&flow->chan_node);
@@ -155,7 +154,6 @@ static void flow_remove(struct vmc_flow *flow)
 	xa_erase_bh(&flow->chan->handles, flow->handle);
 }
 
-/* Join the channel; offer the flow at once if the channel is up already. */
 static int flow_join(struct vmc_flow *flow)
 {
 	struct vmc_chan *chan = flow->chan;
@@ -169,8 +167,6 @@ static int flow_join(struct vmc_flow *flow)
 	list_add_tail(&flow->chan_node, &chan->flows);
 	chan->nr_flows++;
 	vmc_flow_get(flow);
-	if (chan->state == VMC_CHAN_CONNECTED)
-		vmc_handshake_offer(flow);
 out:
 	spin_unlock_bh(&chan->lock);
 	return err;
@@ -214,7 +210,6 @@ int vmc_flow_open(struct sock *sk, u32 peer, bool is_active)
 	vmc_proto_attach(sk);
 	vmc_stat_inc(flows_opened);
 	trace_vmc_flow_state(flow);
-	vmc_chan_want(chan);
 	return 0;
 
 err_remove:
@@ -222,6 +217,30 @@ err_remove:
 err_put:
 	vmc_flow_put(flow);
 	return err;
+}
+
+/**
+ * vmc_flow_want() - the flow is worth the ring: offer it to the peer
+ * @flow: the flow, OPENING
+ *
+ * At once or as soon as the channel is up; the first such flow of a channel makes
+ * it connect. Once is enough.
+ *
+ * Context: socket lock held.
+ */
+void vmc_flow_want(struct vmc_flow *flow)
+{
+	struct vmc_chan *chan = flow->chan;
+
+	spin_lock_bh(&chan->lock);
+	if (!flow->is_wanted) {
+		flow->is_wanted = true;
+		if (chan->state == VMC_CHAN_CONNECTED)
+			vmc_handshake_offer(flow);
+		else
+			__vmc_chan_want(chan);
+	}
+	spin_unlock_bh(&chan->lock);
 }
 
 /**

@@ -32,7 +32,6 @@ enum vmc_flow_state {
 	X(NONE, "none")			\
 	X(SOCKET_GONE, "socket-gone")	\
 	X(REJECTED, "rejected")		\
-	X(NO_ANSWER, "no-answer")	\
 	X(PEER_CLOSED, "peer-closed")	\
 	X(CHAN_CLOSED, "channel-closed")\
 	X(PROGRAM_GONE, "program-gone")	\
@@ -55,11 +54,12 @@ struct vmc_flow {
 	struct rcu_head rcu;
 	struct sock *sk;		/* holds a reference */
 	struct vmc_chan *chan;		/* holds a reference */
-	struct vmc_queue *queue;	/* since BOUND, or OPEN sent */
+	struct vmc_queue *queue;	/* since BOUND */
 
 	struct rhash_head sock_node;
 	struct rhash_head key_node;
 	struct list_head chan_node;	/* chan->lock */
+	bool is_wanted;			/* chan->lock; offered, or as soon as possible */
 
 	/* Constant since adoption. */
 	struct vmc_flow_key key;
@@ -67,7 +67,6 @@ struct vmc_flow {
 	u32 irs;			/* and the peer's */
 	u32 handle;			/* in records to me */
 	bool is_active;			/* we connected, the peer accepted */
-	unsigned long opened;		/* jiffies */
 
 	/* Written under the socket's spinlock; read anywhere. */
 	enum vmc_flow_state state;
@@ -81,6 +80,7 @@ struct vmc_flow {
 	bool has_used_ring;
 	bool is_holding;		/* TCP drains before bytes go by the ring */
 	bool has_tcp_more;		/* TCP may sit on a tail (MSG_MORE) */
+	u32 nr_sends;			/* before BOUND */
 
 	/* Queue's tx_lock. */
 	u32 tx_pages;
@@ -102,6 +102,7 @@ int vmc_flow_open(struct sock *sk, u32 peer, bool is_active);
 struct vmc_flow *vmc_flow_of(const struct sock *sk);
 struct vmc_flow *vmc_flow_by_handle(struct vmc_chan *chan, u32 handle);
 struct vmc_flow *vmc_flow_by_key(const struct vmc_flow_key *key);
+void vmc_flow_want(struct vmc_flow *flow);
 void __vmc_flow_close(struct vmc_flow *flow, enum vmc_reason reason);
 void vmc_flow_leave(struct vmc_flow *flow, enum vmc_reason reason);
 void vmc_flow_detach(struct vmc_flow *flow);
@@ -113,6 +114,12 @@ static inline struct vmc_flow *vmc_flow_get(struct vmc_flow *flow)
 {
 	refcount_inc(&flow->refcnt);
 	return flow;
+}
+
+/* Bytes that we sent and the peer's program has not consumed; never too few. */
+static inline u32 vmc_flow_bytes_in_ring(const struct vmc_flow *flow)
+{
+	return READ_ONCE(flow->tx_pages) * VMC_PAGE_SIZE;
 }
 
 static inline enum vmc_flow_state vmc_flow_state(const struct vmc_flow *flow)

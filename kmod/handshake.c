@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Binding a flow. The side that accepted the TCP connection offers it (OPEN);
- * the side that connected has adopted it by then, since its end was established
- * first, and answers ACCEPT or REJECT.
+ * Binding a flow. Either side offers it (OPEN) when it finds that the connection
+ * is more than one question and answer; the other answers ACCEPT or REJECT. The
+ * peer has adopted its end by then: the side that accepted was established last,
+ * and the side that connected waits until some of its bytes are acknowledged. If
+ * both offer at once, each binds by the other's offer.
  *
  * The address that made us adopt the socket is a hint that may be wrong, so an
  * offer must not give away to a stranger what lets it into the connection. Each
@@ -35,14 +37,14 @@ static __le64 handshake_proof(const struct vmc_tuple *tuple, u32 iss, u32 irs, u
 	return cpu_to_le64(siphash(&t, sizeof(t), &key));
 }
 
-/* Both ends come to the same queue: the one who offers chooses. */
+/* Both ends come to the same queue, whoever offers. */
 static struct vmc_queue *handshake_choose_queue(const struct vmc_flow *flow)
 {
-	return &flow->chan->queues[flow->handle % flow->chan->nr_queues];
+	return &flow->chan->queues[(flow->iss ^ flow->irs) % flow->chan->nr_queues];
 }
 
 /**
- * vmc_handshake_offer() - offer a flow to the peer, if that is this side's part
+ * vmc_handshake_offer() - offer a flow to the peer
  * @flow: the flow
  *
  * Context: chan->lock held, the channel is CONNECTED.
@@ -52,13 +54,10 @@ void vmc_handshake_offer(struct vmc_flow *flow)
 	struct vmc_record rec = { .type = VMC_REC_OPEN };
 
 	lockdep_assert_held(&flow->chan->lock);
-	if (flow->is_active)
-		return;
-	flow->queue = handshake_choose_queue(flow);
 	rec.open.handle = cpu_to_le32(flow->handle);
 	rec.open.tuple = flow->key.tuple;
 	rec.open.proof = handshake_proof(&flow->key.tuple, flow->iss, flow->irs, PROOF_OPEN);
-	vmc_tx_control(flow->queue, &rec);
+	vmc_tx_control(handshake_choose_queue(flow), &rec);
 }
 
 /* The owner of the socket may close the flow at the same moment: false then. */
@@ -114,12 +113,13 @@ int vmc_rx_open(struct vmc_queue *q, const struct vmc_record *rec)
 
 	handshake_reverse(&key.tuple, &rec->open.tuple);
 	flow = vmc_flow_by_key(&key);
-	if (flow && flow->chan == q->chan && flow->is_active &&
+	if (flow && flow->chan == q->chan && handshake_choose_queue(flow) == q &&
 	    rec->open.proof == handshake_proof(&rec->open.tuple, flow->irs, flow->iss,
 					       PROOF_OPEN)) {
 		bh_lock_sock(flow->sk);
-		is_known = flow->state == VMC_FLOW_OPENING && rec->open.handle;
-		if (is_known) {
+		/* BOUND: our offers have crossed, and it is the peer who answers. */
+		is_known = rec->open.handle && flow->state != VMC_FLOW_CLOSED;
+		if (is_known && flow->state == VMC_FLOW_OPENING) {
 			flow->queue = q;
 			flow->peer_handle = le32_to_cpu(rec->open.handle);
 			/* In the ring before any byte of the flow. */
@@ -147,7 +147,7 @@ int vmc_rx_accept(struct vmc_queue *q, const struct vmc_record *rec)
 	struct vmc_flow *flow = vmc_flow_by_handle(q->chan, le32_to_cpu(rec->flow));
 	struct vmc_tuple tuple;
 
-	if (!flow || flow->is_active || flow->queue != q)
+	if (!flow || handshake_choose_queue(flow) != q)
 		return 0;
 	handshake_reverse(&tuple, &flow->key.tuple);
 	bh_lock_sock(flow->sk);
@@ -155,6 +155,7 @@ int vmc_rx_accept(struct vmc_queue *q, const struct vmc_record *rec)
 		goto out;
 	if (rec->open.handle &&
 	    rec->open.proof == handshake_proof(&tuple, flow->irs, flow->iss, PROOF_ACCEPT)) {
+		flow->queue = q;
 		flow->peer_handle = le32_to_cpu(rec->open.handle);
 		if (!handshake_bind(flow))
 			vmc_handshake_close(flow);
@@ -179,7 +180,7 @@ int vmc_rx_reject(struct vmc_queue *q, const struct vmc_record *rec)
 {
 	struct vmc_flow *flow = vmc_flow_by_handle(q->chan, le32_to_cpu(rec->flow));
 
-	if (!flow || flow->is_active || flow->queue != q)
+	if (!flow || handshake_choose_queue(flow) != q)
 		return 0;
 	bh_lock_sock(flow->sk);
 	if (flow->state == VMC_FLOW_OPENING) {
@@ -194,13 +195,15 @@ int vmc_rx_reject(struct vmc_queue *q, const struct vmc_record *rec)
  * vmc_handshake_close() - tell the peer that this socket takes no more records
  * @flow: the flow
  *
+ * Nothing needs to be said to a peer whose stream has ended by FIN.
+ *
  * Context: the socket is locked, or dead.
  */
 void vmc_handshake_close(struct vmc_flow *flow)
 {
 	struct vmc_record rec = { .type = VMC_REC_CLOSE };
 
-	if (!flow->peer_handle)
+	if (!flow->peer_handle || sock_flag(flow->sk, SOCK_DONE))
 		return;
 	rec.flow = cpu_to_le32(flow->peer_handle);
 	rec.seq = cpu_to_le32(tcp_sk(flow->sk)->rcv_nxt);

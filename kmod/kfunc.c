@@ -84,40 +84,30 @@ __bpf_kfunc int bpf_vmc_msg_redirect(struct sk_msg_md *ctx)
 
 __bpf_kfunc_end_defs();
 
-BTF_KFUNCS_START(kfunc_sockops_ids)
+BTF_KFUNCS_START(kfunc_ids)
 BTF_ID_FLAGS(func, bpf_vmc_flow_open)
 BTF_ID_FLAGS(func, bpf_vmc_flow_close)
-BTF_KFUNCS_END(kfunc_sockops_ids)
-
-BTF_KFUNCS_START(kfunc_skmsg_ids)
 BTF_ID_FLAGS(func, bpf_vmc_msg_redirect)
-BTF_KFUNCS_END(kfunc_skmsg_ids)
+BTF_KFUNCS_END(kfunc_ids)
 
-/* Also asked about kfuncs that are not ours: 0 for these. */
+/*
+ * Only asked about this module's kfuncs. That each gets the context of its own
+ * program type, the verifier sees to by the argument's type.
+ */
 static int kfunc_filter(const struct bpf_prog *prog, u32 id)
 {
-	if (btf_id_set8_contains(&kfunc_sockops_ids, id))
-		return prog->type == BPF_PROG_TYPE_SOCK_OPS ? 0 : -EACCES;
-	if (btf_id_set8_contains(&kfunc_skmsg_ids, id))
-		return prog->type == BPF_PROG_TYPE_SK_MSG ? 0 : -EACCES;
-	return 0;
+	return prog->type == BPF_PROG_TYPE_SOCK_OPS || prog->type == BPF_PROG_TYPE_SK_MSG ?
+	       0 : -EACCES;
 }
 
-static const struct btf_kfunc_id_set kfunc_sockops_set = {
+static const struct btf_kfunc_id_set kfunc_set = {
 	.owner	= THIS_MODULE,
-	.set	= &kfunc_sockops_ids,
+	.set	= &kfunc_ids,
 	.filter	= kfunc_filter,
 };
 
-static const struct btf_kfunc_id_set kfunc_skmsg_set = {
-	.owner	= THIS_MODULE,
-	.set	= &kfunc_skmsg_ids,
-	.filter	= kfunc_filter,
-};
-
-/* They go with the module's BTF, so there is no exit. */
+/* They go with the module's BTF, so there is no exit. A module has one set a hook. */
 int vmc_kfuncs_init(void)
 {
-	return register_btf_kfunc_id_set(BPF_PROG_TYPE_UNSPEC, &kfunc_sockops_set) ?:
-	       register_btf_kfunc_id_set(BPF_PROG_TYPE_UNSPEC, &kfunc_skmsg_set);
+	return register_btf_kfunc_id_set(BPF_PROG_TYPE_UNSPEC, &kfunc_set);
 }

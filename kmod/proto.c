@@ -49,7 +49,10 @@ bool vmc_proto_has_program(const struct sock *sk)
 
 /*
  * Ends of a stream. The real FIN and RST go by TCP and may overtake what is in the
- * ring, so the ring carries them as well, behind the last byte.
+ * ring. The peer's TCP keeps an early FIN while it is within its window; beyond,
+ * it would drop it, so the ring carries the FIN as well, behind the last byte. An
+ * early RST is answered by a challenge ACK to a socket that is gone (RFC 5961), so
+ * the ring always carries it.
  */
 
 static void proto_send_flag(struct vmc_flow *flow, u32 seq, u8 flag)
@@ -64,6 +67,11 @@ static void proto_send_flag(struct vmc_flow *flow, u32 seq, u8 flag)
 static bool proto_can_send_fin(const struct sock *sk)
 {
 	return (1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT);
+}
+
+static bool proto_fin_may_be_early(const struct sock *sk, const struct vmc_flow *flow)
+{
+	return flow->has_used_ring && vmc_flow_bytes_in_ring(flow) > tcp_sk(sk)->snd_wnd / 2;
 }
 
 /* Will tcp_close() reset the connection? (RFC 2525 2.17, SO_LINGER 0) */
@@ -93,9 +101,10 @@ static void vmc_close(struct sock *sk, long timeout)
 		vmc_flow_get(flow);
 		seq = tcp_sk(sk)->write_seq;
 		if (flow->has_used_ring && proto_can_send_fin(sk)) {
-			sends_fin = !proto_close_resets(sk);
-			if (!sends_fin)
+			if (proto_close_resets(sk))
 				proto_send_flag(flow, seq, VMC_DATA_RST);
+			else
+				sends_fin = proto_fin_may_be_early(sk, flow);
 		}
 	}
 	release_sock(sk);
@@ -114,7 +123,8 @@ static void vmc_shutdown(struct sock *sk, int how)
 	u32 seq = tcp_sk(sk)->write_seq;
 	bool sends_fin;
 
-	sends_fin = how & SEND_SHUTDOWN && flow && flow->has_used_ring && proto_can_send_fin(sk);
+	sends_fin = how & SEND_SHUTDOWN && flow && proto_can_send_fin(sk) &&
+		    proto_fin_may_be_early(sk, flow);
 	proto_stock(sk)->shutdown(sk, how);
 	if (sends_fin)
 		proto_send_flag(flow, seq, VMC_DATA_FIN);

@@ -41,9 +41,8 @@ static bool tcp_is_drained(const struct tcp_sock *tp)
  */
 static bool send_fits_window(const struct vmc_flow *flow)
 {
-	u32 in_ring = READ_ONCE(flow->tx_pages) * VMC_PAGE_SIZE;
-
-	return !in_ring || READ_ONCE(flow->queue->tx_dead) || in_ring <= tcp_sk(flow->sk)->snd_wnd;
+	return READ_ONCE(flow->queue->tx_dead) ||
+	       vmc_flow_bytes_in_ring(flow) <= tcp_sk(flow->sk)->snd_wnd;
 }
 
 /* TCP keeps a tail back for more to come: waiting for it would be waiting for us. */
@@ -254,6 +253,31 @@ static void send_hold(struct sock *sk, struct vmc_flow *flow)
 		send_ask_ack(sk, flow);
 }
 
+/* A connection that is only a question and an answer is better off by TCP. */
+#define SEND_WORTH_BYTES	SZ_16K
+#define SEND_WORTH_MESSAGES	2
+
+static bool send_is_worth(const struct vmc_flow *flow, size_t size)
+{
+	return flow->nr_sends >= SEND_WORTH_MESSAGES || size >= SEND_WORTH_BYTES;
+}
+
+/*
+ * The peer has adopted its end for sure when it has acknowledged bytes, or has
+ * connected to us.
+ */
+static bool send_peer_is_ready(const struct sock *sk, const struct vmc_flow *flow)
+{
+	return !flow->is_active || tcp_sk(sk)->snd_una != flow->iss + 1;
+}
+
+static void send_consider_ring(struct sock *sk, struct vmc_flow *flow, size_t size)
+{
+	flow->nr_sends++;
+	if (send_is_worth(flow, size) && send_peer_is_ready(sk, flow))
+		vmc_flow_want(flow);
+}
+
 /* One step on. Return: bytes sent, 0 to try again, or -errno; -EAGAIN: wait. */
 static int send_some(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg)
 {
@@ -318,6 +342,8 @@ int vmc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 	} else {
 		/* Another thread may give the socket back while this one waits. */
 		vmc_flow_get(flow);
+		if (vmc_flow_state(flow) == VMC_FLOW_OPENING)
+			send_consider_ring(sk, flow, size);
 		ret = send_all(sk, flow, msg);
 		vmc_flow_put(flow);
 	}

@@ -7,7 +7,9 @@
  *   frontend                             backend
  *   Initialising                         Initialising
  *                                        writes version, max queues; InitWait
- *   first flow wants the channel:
+ *                                        a flow here wants the channel: Initialised
+ *   a flow here wants the channel, or
+ *   the backend does (Initialised):
  *   grants its halves, writes their
  *   references and ports; Initialised
  *                                        maps them, grants its own, writes their
@@ -254,11 +256,12 @@ static void __front_setup(struct xen_chan *xc)
 		xenbus_switch_state(dev, XenbusStateInitialised);
 }
 
-/* A flow wants the channel and the backend is ready to talk: begin. */
-static void __front_try_setup(struct xen_chan *xc)
+/* A flow on either side wants the channel and the backend is ready to talk: begin. */
+static void __front_try_setup(struct xen_chan *xc, enum xenbus_state backend)
 {
-	if (xc->is_wanted && !xc->is_closed && !xc->queues &&
-	    xenbus_read_driver_state(xc->dev->otherend) == XenbusStateInitWait)
+	if (xc->is_closed || xc->queues)
+		return;
+	if (backend == XenbusStateInitialised || (backend == XenbusStateInitWait && xc->is_wanted))
 		__front_setup(xc);
 }
 
@@ -299,7 +302,8 @@ static void front_backend_changed(struct xenbus_device *dev, enum xenbus_state s
 	mutex_lock(&xc->lock);
 	switch (state) {
 	case XenbusStateInitWait:
-		__front_try_setup(xc);
+	case XenbusStateInitialised:
+		__front_try_setup(xc, state);
 		break;
 	case XenbusStateConnected:
 		__front_connect(xc);
@@ -346,7 +350,8 @@ static void __back_connect(struct xen_chan *xc)
 	u32 version, nr_queues;
 	int i, err;
 
-	if (xc->is_closed || dev->state != XenbusStateInitWait)
+	if (xc->is_closed ||
+	    (dev->state != XenbusStateInitWait && dev->state != XenbusStateInitialised))
 		return;
 	version = xenbus_read_unsigned(dev->otherend, VMC_XS_VERSION, 0);
 	nr_queues = xenbus_read_unsigned(dev->otherend, VMC_XS_NUM_QUEUES, 1);
@@ -397,15 +402,17 @@ static void back_frontend_changed(struct xenbus_device *dev, enum xenbus_state s
  * Both.
  */
 
-/* The backend waits for the frontend, where the same connection wants it, too. */
 static void xen_connect(struct vmc_chan *chan)
 {
 	struct xen_chan *xc = chan->priv;
+	struct xenbus_device *dev = xc->dev;
 
 	mutex_lock(&xc->lock);
 	xc->is_wanted = true;
-	if (!xc->is_closed && xen_is_frontend(xc->dev))
-		__front_try_setup(xc);
+	if (xen_is_frontend(dev))
+		__front_try_setup(xc, xenbus_read_driver_state(dev->otherend));
+	else if (!xc->is_closed && dev->state == XenbusStateInitWait)
+		xenbus_switch_state(dev, XenbusStateInitialised);
 	mutex_unlock(&xc->lock);
 }
 

@@ -34,10 +34,13 @@
 
 #define STDIN_WINDOW	(256 * 1024)	/* unconsumed stdin at most */
 
-/* Bytes on their way to a link. */
+/*
+ * Bytes on their way to a link. A whole window of stdin fits, however much of it must be escaped: a guest
+ * that takes nothing can't keep a relay from hearing of the next session.
+ */
 struct outbuf {
 	size_t head, tail;
-	uint8_t data[4 * FRAME_WIRE];
+	uint8_t data[20 * FRAME_WIRE];
 };
 
 struct decoder {

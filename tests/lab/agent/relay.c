@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <xenstore.h>
@@ -21,6 +22,9 @@
 
 /* Room for what one read can turn into. */
 #define ROOM (2 * FRAME_WIRE)
+
+/* A client that is gone for so long isn't coming back. */
+#define HANG_UP_MS 300
 
 struct target {
 	char name[64];		/* "" when free */
@@ -39,6 +43,7 @@ struct relay {
 	struct target *current;
 	struct xs_handle *xs;
 	bool watching;
+	long hung_up_since;	/* ms; 0: a client is there, or nothing is running */
 	struct target targets[MAX_TARGETS];
 };
 
@@ -195,6 +200,33 @@ static void target_frame(void *arg, uint32_t id, uint8_t type, const uint8_t *da
 	}
 }
 
+static long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/*
+ * The kernel takes a port's closing and opening from another queue than its data: a new client's first
+ * frames may come before the old client's hang-up, which then must not end the new session.
+ */
+static void check_client(struct relay *relay)
+{
+	struct pollfd port = { relay->port.fd, 0, 0 };
+
+	if (!relay->session || poll(&port, 1, 0) <= 0) {
+		relay->hung_up_since = 0;
+	} else if (!relay->hung_up_since) {
+		relay->hung_up_since = now_ms();
+	} else if (now_ms() - relay->hung_up_since >= HANG_UP_MS) {
+		session_drop(relay);
+		outbuf_reset(&relay->out);
+		relay->hung_up_since = 0;
+	}
+}
+
 static bool port_step(struct relay *relay)
 {
 	uint8_t data[FRAME_DATA];
@@ -205,10 +237,7 @@ static bool port_step(struct relay *relay)
 		in = link_read(&relay->port, data, sizeof(data));
 	if (in > 0)
 		decoder_feed(&relay->dec, data, in, port_frame, relay);
-	if (in < 0) {		/* the client is gone */
-		session_drop(relay);
-		outbuf_reset(&relay->out);
-	}
+	check_client(relay);
 	return in > 0 || out > 0;
 }
 
@@ -260,7 +289,7 @@ static void relay_wait(struct relay *relay)
 		fds[n] = (struct pollfd){ link_fd(links[n]), POLLIN, 0 };
 		n++;
 	}
-	poll(fds, n, -1);
+	poll(fds, n, relay->hung_up_since ? HANG_UP_MS : -1);
 	for (int i = 1; i < n; i++)
 		if (fds[i].revents)
 			link_ack(links[i]);
