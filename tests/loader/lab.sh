@@ -7,7 +7,7 @@ export LAB_NAME=${LAB:-loader}
 lab=tests/lab/lab
 
 # on HOST LINE: a shell line on a host of the lab
-on() { $lab exec -n "$1" sh -c "$2"; }
+on() { $lab exec -n -t 30 "$1" sh -c "$2"; }
 
 # eventually SECONDS CMD...: CMD succeeds within that time; what it last said if not
 eventually() {

@@ -26,11 +26,14 @@ withdrawn() { xs_is $at_a/addresses none && xs_is $at_b/addresses none; }
 device() { xs_is $front/backend $back && xs_is $back/frontend $front; }
 no_device() { xs_is $front/backend none && xs_is $back/frontend none; }
 closing() { xs_is $back/online 0 && xs_is $back/state 5; }
-perms() { on dom0 "xenstore-ls -fp | sed -n 's|^$1 = .*(\(.*\))|\1|p'"; }
+perms() { on dom0 "xenstore-ls -fp ${1%/*} | sed -n 's|^$1 = .*(\(.*\))|\1|p'"; }
 perms_are() { is "$2" "$(perms "$1")"; }
 readable() { on "$1" "xenstore-read $2"; }
 not_readable() { ! readable "$1" "$2"; }
-ours() { on dom0 'xenstore-ls -fp | grep /vmc'; }
+ours() {
+	on dom0 'for id in 1 2; do for dir in device/vmc backend/vmc vmc data/vmc; do
+		xenstore-ls -fp /local/domain/$id/$dir 2>/dev/null; done; done; true'
+}
 unchanged() { is "$before" "$(ours)"; }
 
 lab_begin
@@ -64,7 +67,7 @@ ok "and changes nothing either" unchanged
 
 ok "a new name" on dom0 "xl rename a anna"
 ok "is published" eventually 5 xs_is $at_b/name anna
-on dom0 "xl rename a a"
+on dom0 "xl rename anna a"
 on dom0 "xenstore-write /local/domain/0/backend/vif/1/0/ip '10.0.0.1 fd00::1 10.0.0.11 junk'"
 ok "a new address is published, junk is not" eventually 5 \
 	xs_is $at_b/addresses "10.0.0.1 10.0.0.11 fd00::1"
