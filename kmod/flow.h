@@ -79,7 +79,7 @@ struct vmc_flow {
 	bool verdict_ring;		/* the verdict: by the ring */
 	bool has_used_ring;
 	bool is_holding;		/* TCP drains before bytes go by the ring */
-	bool has_tcp_more;		/* TCP may sit on a tail (MSG_MORE) */
+	bool is_corked;			/* by the user, but not while we hold */
 	u32 nr_sends;			/* before BOUND */
 
 	/* Queue's tx_lock. */

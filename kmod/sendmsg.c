@@ -45,12 +45,6 @@ static bool send_fits_window(const struct vmc_flow *flow)
 	       vmc_flow_bytes_in_ring(flow) <= tcp_sk(flow->sk)->snd_wnd;
 }
 
-/* TCP keeps a tail back for more to come: waiting for it would be waiting for us. */
-static bool send_tail_is_corked(const struct sock *sk, const struct vmc_flow *flow)
-{
-	return (flow->has_tcp_more || tcp_sk(sk)->nonagle & TCP_NAGLE_CORK) && tcp_send_head(sk);
-}
-
 static bool send_wants_tcp(const struct sock *sk, const struct msghdr *msg)
 {
 	if (msg->msg_flags & SEND_TCP_FLAGS || tcp_sk(sk)->repair)
@@ -66,9 +60,7 @@ static enum send_route send_route(struct sock *sk, struct vmc_flow *flow, const 
 	if (vmc_flow_state(flow) != VMC_FLOW_BOUND || send_wants_tcp(sk, msg) ||
 	    !vmc_proto_has_program(sk))
 		return flow->has_used_ring && !send_fits_window(flow) ? SEND_HOLD : SEND_TCP;
-	if (tcp_is_drained(tcp_sk(sk)))
-		return SEND_RING;
-	return send_tail_is_corked(sk, flow) ? SEND_TCP : SEND_HOLD;
+	return tcp_is_drained(tcp_sk(sk)) ? SEND_RING : SEND_HOLD;
 }
 
 /* The sender's half of D1: as if these bytes had been sent and acknowledged. */
@@ -149,7 +141,6 @@ static int send_tcp(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg)
 {
 	int ret = tcp_sendmsg_locked(sk, msg, msg_data_left(msg));
 
-	flow->has_tcp_more = msg->msg_flags & MSG_MORE;
 	if (ret > 0)
 		vmc_stat_add(tx_tcp_bytes, ret);
 	return ret;
@@ -222,7 +213,6 @@ static int send_ring(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg)
 		iov_iter_revert(&msg->msg_iter, copied - max(ret, 0));
 		goto abort;
 	}
-	flow->is_holding = false;
 	flow->has_used_ring = true;
 	WRITE_ONCE(flow->ring_end, seq + copied);
 	send_advance(sk, copied);
@@ -243,14 +233,39 @@ static void send_ask_ack(struct sock *sk, struct vmc_flow *flow)
 	vmc_tx_control(flow->queue, &rec);
 }
 
+/*
+ * A tail that TCP keeps back for more to come (MSG_MORE, TCP_CORK) would be kept
+ * until its timer: waiting for it, we wait for ourselves. Lets go of the socket
+ * lock for a moment.
+ */
+static void send_uncork(struct sock *sk, struct vmc_flow *flow)
+{
+	if (!tcp_send_head(sk))
+		return;
+	flow->is_corked = tcp_sk(sk)->nonagle & TCP_NAGLE_CORK;
+	release_sock(sk);
+	tcp_sock_set_cork(sk, false);
+	lock_sock(sk);
+}
+
 static void send_hold(struct sock *sk, struct vmc_flow *flow)
 {
 	if (flow->is_holding)
 		return;
 	flow->is_holding = true;
 	vmc_stat_inc(tx_holds);
-	if (!tcp_is_drained(tcp_sk(sk)))
-		send_ask_ack(sk, flow);
+	if (tcp_is_drained(tcp_sk(sk)))
+		return;
+	send_uncork(sk, flow);
+	send_ask_ack(sk, flow);
+}
+
+static void send_end_hold(struct sock *sk, struct vmc_flow *flow)
+{
+	flow->is_holding = false;
+	if (flow->is_corked)
+		tcp_sk(sk)->nonagle |= TCP_NAGLE_CORK;
+	flow->is_corked = false;
 }
 
 /* A connection that is only a question and an answer is better off by TCP. */
@@ -283,12 +298,13 @@ static int send_some(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg)
 {
 	switch (send_route(sk, flow, msg)) {
 	case SEND_RING:
+		send_end_hold(sk, flow);
 		return send_ring(sk, flow, msg);
 	case SEND_HOLD:
 		send_hold(sk, flow);
 		return -EAGAIN;
 	default:
-		flow->is_holding = false;
+		send_end_hold(sk, flow);
 		return send_tcp(sk, flow, msg);
 	}
 }
