@@ -35,13 +35,13 @@ static void compress(uint32_t *state, const uint8_t *p)
 		       (ror(w[i - 15], 7) ^ ror(w[i - 15], 18) ^ w[i - 15] >> 3) +
 		       (ror(w[i - 2], 17) ^ ror(w[i - 2], 19) ^ w[i - 2] >> 10);
 	memcpy(s, state, sizeof(s));
-#define ROUND(a, b, c, d, e, f, g, h, i)                                                    \
-	do {                                                                                \
-		uint32_t t_ = s[h] + (ror(s[e], 6) ^ ror(s[e], 11) ^ ror(s[e], 25)) +       \
-			      (s[g] ^ (s[e] & (s[f] ^ s[g]))) + k[i] + w[i];                \
-		s[d] += t_;                                                                 \
-		s[h] = t_ + (ror(s[a], 2) ^ ror(s[a], 13) ^ ror(s[a], 22)) +                \
-		       ((s[a] & s[b]) | (s[c] & (s[a] | s[b])));                            \
+#define ROUND(a, b, c, d, e, f, g, h, i)                                              \
+	do {                                                                          \
+		uint32_t t_ = s[h] + (ror(s[e], 6) ^ ror(s[e], 11) ^ ror(s[e], 25)) + \
+			      (s[g] ^ (s[e] & (s[f] ^ s[g]))) + k[i] + w[i];          \
+		s[d] += t_;                                                           \
+		s[h] = t_ + (ror(s[a], 2) ^ ror(s[a], 13) ^ ror(s[a], 22)) +          \
+		       ((s[a] & s[b]) | (s[c] & (s[a] | s[b])));                      \
 	} while (0)
 	for (i = 0; i < 64; i += 8) {
 		ROUND(0, 1, 2, 3, 4, 5, 6, 7, i);

@@ -4,11 +4,12 @@
  * pseudo-random stream in writes and reads of random sizes. The receiver compares
  * every byte, and both ends print the SHA-256 of what they saw.
  *
- *   xfer [-s BYTES] [-r BYTES] [-S SEED] [-c CHUNK] listen PORT
- *   xfer [-s BYTES] [-r BYTES] [-S SEED] [-c CHUNK] connect ADDRESS PORT
+ *   xfer [-s BYTES] [-r BYTES] [-S SEED] [-c CHUNK] [-h] listen PORT
+ *   xfer [-s BYTES] [-r BYTES] [-S SEED] [-c CHUNK] [-h] connect ADDRESS PORT
  *
  * -s: bytes to send, -r: bytes to expect; SEED: same at both ends; CHUNK: largest
- * single write or read. Exit status 0 if all came, right and in order.
+ * single write or read; -h: with nothing to send, say so at once (FIN) and not at
+ * the end. Exit status 0 if all came, right and in order.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -30,12 +31,12 @@
 /* One direction. */
 struct stream {
 	int fd;
-	uint64_t want;		/* bytes */
-	uint64_t state;		/* of the generator of the content */
-	uint64_t sizes;		/* of the generator of the sizes */
+	uint64_t want;	/* bytes */
+	uint64_t state; /* of the generator of the content */
+	uint64_t sizes; /* of the generator of the sizes */
 	uint32_t chunk;
 	uint64_t done;
-	bool failed;
+	bool failed, half_close;
 };
 
 static void die(const char *what)
@@ -109,7 +110,8 @@ static void *send_stream(void *arg)
 		sha256_update(&sum, block + off, (size_t)sent);
 		s->done += (uint64_t)sent;
 	}
-	shutdown(s->fd, SHUT_WR);
+	if (s->want || s->half_close)
+		shutdown(s->fd, SHUT_WR);
 	sha256_final(&sum, hex);
 	printf("sent %llu %s %.3f\n", (unsigned long long)s->done, hex, now() - begin);
 	free(block);
@@ -173,7 +175,8 @@ static void *receive_stream(void *arg)
 
 static int listen_on(const char *port)
 {
-	struct sockaddr_in6 addr = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)atoi(port)) };
+	struct sockaddr_in6 addr = { .sin6_family = AF_INET6,
+				     .sin6_port = htons((uint16_t)atoi(port)) };
 	int fd = socket(AF_INET6, SOCK_STREAM, 0), one = 1, zero = 0, conn;
 
 	if (fd < 0)
@@ -192,7 +195,8 @@ static int listen_on(const char *port)
 
 static int connect_to(const char *address, const char *port)
 {
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)atoi(port)) };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6,
+				   .sin6_port = htons((uint16_t)atoi(port)) };
 	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port)) };
 	bool is_v4 = inet_pton(AF_INET, address, &v4.sin_addr) == 1;
 	int fd;
@@ -215,7 +219,7 @@ int main(int argc, char **argv)
 	bool listens;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "s:r:S:c:")) != -1) {
+	while ((opt = getopt(argc, argv, "s:r:S:c:h")) != -1) {
 		uint64_t n = optarg ? strtoull(optarg, NULL, 0) : 0;
 
 		if (opt == 's')
@@ -224,6 +228,8 @@ int main(int argc, char **argv)
 			expect = n;
 		else if (opt == 'S')
 			seed = n;
+		else if (opt == 'h')
+			tx.half_close = true;
 		else if (opt == 'c' && n && n <= MAX_CHUNK)
 			tx.chunk = (uint32_t)n;
 		else
@@ -232,7 +238,7 @@ int main(int argc, char **argv)
 	argv += optind;
 	listens = argc - optind == 2 && !strcmp(argv[0], "listen");
 	if (!listens && (argc - optind != 3 || strcmp(argv[0], "connect"))) {
-		fprintf(stderr, "usage: xfer [-s BYTES] [-r BYTES] [-S SEED] [-c CHUNK] "
+		fprintf(stderr, "usage: xfer [-s BYTES] [-r BYTES] [-S SEED] [-c CHUNK] [-h] "
 				"listen PORT | connect ADDRESS PORT\n");
 		return 2;
 	}

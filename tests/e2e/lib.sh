@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# A verified transfer between two guests, and its shares by ring and by TCP.
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+# shellcheck source=tests/loader/ktap.sh
+. tests/loader/ktap.sh
+# shellcheck source=tests/lib/vmc.sh
+. tests/lib/vmc.sh
+
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+# shellcheck disable=SC2034
+MiB=$((1024 * 1024))
+
+# listening HOST PORT
+listening() { sh_on "$1" "ss -Hltn sport = $2 | grep -q ."; }
+
+# transfer FROM TO ADDRESS BYTES [TIME [OPTION...]]: the client sends; $tmp/sent and
+# $tmp/received say "BYTES SHA256 SECONDS"
+xfer_port=7000
+transfer() {
+	local from=$1 to=$2 address=$3 bytes=$4 time=${5:-120} seed=$RANDOM rc=0
+	shift 4
+	[ $# -eq 0 ] || shift
+	xfer_port=$((xfer_port + 1))
+	echo "seed $seed"
+	on "$to" -t "$time" xfer -r "$bytes" -S "$seed" "$@" listen $xfer_port >"$tmp/receiver" 2>&1 &
+	eventually 10 listening "$to" $xfer_port || return
+	on "$from" -t "$time" xfer -s "$bytes" -S "$seed" "$@" connect "$address" $xfer_port \
+		>"$tmp/sender" 2>&1 || rc=$?
+	wait $! || rc=$?
+	cat "$tmp/sender" "$tmp/receiver"
+	sed -n 's/^sent //p' "$tmp/sender" >"$tmp/sent"
+	sed -n 's/^received //p' "$tmp/receiver" >"$tmp/received"
+	return $rc
+}
+
+same_hash() {
+	local sent received
+	read -r sent_bytes sent _ <"$tmp/sent" && read -r received_bytes received _ <"$tmp/received" &&
+		is "$sent_bytes $sent" "$received_bytes $received"
+}
+
+# note HOST...: remember the counters; ring_share FROM TO PERCENT: since then, of what was sent
+declare -A before
+counters=(tx_bytes rx_bytes tx_tcp_bytes flows_bound flows_fallen_back)
+note() {
+	local host name
+	for host; do
+		for name in "${counters[@]}"; do
+			before[$host.$name]=$(counter "$host" "$name")
+		done
+	done
+}
+since() { echo $(($(counter "$1" "$2") - ${before[$1.$2]})); }
+
+ring_share() {
+	local from=$1 to=$2 percent=$3 bytes=$4 sent received by_tcp
+	sent=$(since "$from" tx_bytes) received=$(since "$to" rx_bytes)
+	by_tcp=$(since "$from" tx_tcp_bytes)
+	echo "of $bytes bytes: $sent sent by ring, $received received by ring, $by_tcp sent by TCP," \
+		"$(since "$from" flows_fallen_back) + $(since "$to" flows_fallen_back) flows fell back"
+	is "$sent" "$received" && [ $((sent * 100)) -ge $((bytes * percent)) ]
+}
+
+# Ring and TCP together are what the receiver got: no byte uncounted, none twice.
+adds_up() { is "$4" $(($(since "$1" tx_bytes) + $(since "$1" tx_tcp_bytes))); }
+
+detach_all() { vmc_detach a && vmc_detach b; }
