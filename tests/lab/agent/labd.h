@@ -17,7 +17,8 @@
 /* outbuf.c */
 ssize_t outbuf_flush(struct outbuf *out, struct link *link);
 /* slot.c */
-void slot_serve(struct link *link);
+void slot_init(void);
+bool slot_serve(struct link *link);
 /* relay.c */
 void relay_serve(int index);
 /* ports.c */

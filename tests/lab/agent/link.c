@@ -64,6 +64,11 @@ void link_close(struct link *link)
 	link->epoll = -1;
 }
 
+void link_abandon(struct link *link)
+{
+	*link = (struct link){ .fd = -1, .epoll = -1 };
+}
+
 bool link_is_open(const struct link *link)
 {
 	return link->vchan ? libxenvchan_is_open(link->vchan) : link->fd >= 0;

@@ -23,15 +23,21 @@
 static pid_t slots[NR_SLOTS];
 static void (*slot_main)(int index);
 
+/* Never ends of itself: see link_abandon(). */
 static void guest_slot(int index)
 {
 	struct link link;
 	char path[64];
 
 	snprintf(path, sizeof(path), SLOT_PATH, index);
-	if (link_serve(&link, path)) {
-		slot_serve(&link);
-		link_close(&link);
+	slot_init();
+	for (;;) {
+		if (!link_serve(&link, path))
+			usleep(200000);
+		else if (slot_serve(&link))
+			link_close(&link);
+		else
+			link_abandon(&link);
 	}
 }
 
@@ -42,7 +48,7 @@ static void slot_start(int index, bool again)
 		return;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (again)
-		usleep(50000);	/* a link that fails at once must not spin */
+		usleep(50000);	/* one that fails at once must not spin */
 	slot_main(index);
 	_exit(0);
 }
@@ -64,7 +70,7 @@ static void on_child(int sig)
 
 /*
  * After save/restore or migration the guest has a new, empty part of XenStore, and its grants and
- * event channels are void. The kernel re-registers the watch and so fires it: start afresh.
+ * event channels are void. The kernel re-registers the watch and so fires it: new links.
  */
 static void renew_after_resume(struct xs_handle *xs)
 {
@@ -74,7 +80,7 @@ static void renew_after_resume(struct xs_handle *xs)
 	if (!owner) {
 		for (int i = 0; i < NR_SLOTS; i++)
 			if (slots[i] > 0)
-				kill(slots[i], SIGKILL);
+				kill(slots[i], SIGUSR1);
 		xs_write(xs, XBT_NULL, OWNER_PATH, "1", 1);
 	}
 	free(owner);

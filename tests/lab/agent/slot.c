@@ -2,9 +2,18 @@
 /* A slot: serves one session at a time over one link, until the link closes. */
 
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "labd.h"
+
+static volatile sig_atomic_t renew;
+
+static void on_renew(int sig)
+{
+	(void)sig;
+	renew = 1;
+}
 
 struct slot {
 	struct link *link;
@@ -37,25 +46,41 @@ static int slot_step(struct slot *slot)
 	return session_step(&slot->session, &slot->out) || in || out;
 }
 
-void slot_serve(struct link *link)
+/* SIGUSR1 from the supervisor: the link is void. It is blocked but for the wait in slot_serve(). */
+void slot_init(void)
+{
+	struct sigaction action = { .sa_handler = on_renew };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	sigaction(SIGUSR1, &action, NULL);
+}
+
+/* Until the link closes, or is void: false. */
+bool slot_serve(struct link *link)
 {
 	struct slot *slot = calloc(1, sizeof(*slot));
 	struct pollfd fds[1 + SESSION_FDS];
+	sigset_t none;
 	int moved, n;
 
+	sigemptyset(&none);
+	renew = 0;
 	slot->link = link;
 	slot->session = (struct session){ .pidfd = -1, .in = -1, .out = -1, .err = -1 };
-	for (;;) {
+	while (!renew) {
 		while ((moved = slot_step(slot)) > 0)
 			;
 		if (moved < 0)
 			break;
 		fds[0] = (struct pollfd){ link_fd(link), POLLIN, 0 };
 		n = 1 + session_fds(&slot->session, fds + 1, outbuf_space(&slot->out) >= 2 * FRAME_WIRE);
-		poll(fds, n, -1);
-		if (fds[0].revents)
+		if (ppoll(fds, n, NULL, &none) > 0 && fds[0].revents)
 			link_ack(link);
 	}
 	session_kill(&slot->session);
 	free(slot);
+	return !renew;
 }
