@@ -36,8 +36,8 @@ def _timeout(path):
     return TIMEOUT
 
 
-def _scripts(folder):
-    return sorted(p for p in (TOP / "tests" / folder).glob("test_*")
+def _scripts(folder, pattern="test_*"):
+    return sorted(p for p in (TOP / "tests" / folder).glob(pattern)
                   if os.access(p, os.X_OK) and p.is_file())
 
 
@@ -51,13 +51,15 @@ def ring():
 
 
 def loader():
-    return [Program("loader", p.name, in_toolchain(f"tests/loader/{p.name}"), _timeout(p))
-            for p in _scripts("loader")]
+    unit = [Program("loader", "unit", in_toolchain("build/tests/loader/unit"))]
+    return unit + [Program("loader", p.name, in_toolchain(f"tests/loader/{p.name}"), _timeout(p))
+                   for p in _scripts("loader")]
 
 
 def lab():
-    """Tests of the lab itself; each brings up what it needs."""
-    return [Program("lab", p.name, [str(p)], _timeout(p)) for p in _scripts("lab")]
+    """Tests of the lab itself, and of the loader in one of its own; each brings up what it needs."""
+    return [Program("lab", p.name, [str(p)], _timeout(p))
+            for p in _scripts("lab") + _scripts("loader", "lab_*")]
 
 
 def loopback():

@@ -11,10 +11,12 @@ declare -A ip4=([a]=10.0.0.1 [b]=10.0.0.2) ip6=([a]=fd00::1 [b]=fd00::2)
 
 # on HOST [-t S] CMD...: a command on a host, without standard input
 on() {
-	local host=$1 time=60
+	local host=$1 time=60 rc=0
 	shift
 	[ "$1" != -t ] || { time=$2; shift 2; }
-	$lab exec -n -t "$time" "$host" "$@"
+	$lab exec -n -t "$time" "$host" "$@" || rc=$?
+	[ $rc != 124 ] || echo "on $host: not done after $time s: $*" >&2
+	return $rc
 }
 
 # sh_on HOST LINE: a shell line on a host

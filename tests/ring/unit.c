@@ -173,7 +173,7 @@ static void room_doorbell(struct vmc_ring *a, struct vmc_ring *b)
 
 static void returns_in_order(struct vmc_ring *a, struct vmc_ring *b)
 {
-	u32 page, segs, pushed = 0, popped = 0, n;
+	u32 page = 0, segs = 0, pushed = 0, popped = 0, n;
 
 	for (n = 1; n < NR_RETURNS; n += 61) {
 		u32 i;
@@ -194,7 +194,7 @@ static void returns_in_order(struct vmc_ring *a, struct vmc_ring *b)
 
 static void return_extremes(struct vmc_ring *a, struct vmc_ring *b)
 {
-	u32 page, segs, i;
+	u32 page = 0, segs = 0, i;
 
 	for (i = 0; i < NR_RETURNS; i++)
 		vmc_ret_push(b, VMC_RETURN_PAGE_MASK, VMC_RETURN_MAX_SEGS);
@@ -210,7 +210,7 @@ static void return_extremes(struct vmc_ring *a, struct vmc_ring *b)
 
 static void return_doorbell(struct vmc_ring *a, struct vmc_ring *b)
 {
-	u32 page, segs;
+	u32 page = 0, segs = 0;
 
 	CHECK(!vmc_ret_arm(a, 3));
 	vmc_ret_push(b, 1, 1);
@@ -284,7 +284,7 @@ static void bad_rec_cons(struct vmc_ring *a, struct vmc_ring *b)
 
 static void bad_ret_prod(struct vmc_ring *a, struct vmc_ring *b)
 {
-	u32 page, segs, start = a->ret_cons;
+	u32 page = 0, segs = 0, start = a->ret_cons;
 
 	set(&b->head->ret_prod, start - 1);
 	CHECK_EQ(vmc_ret_pop(a, &page, &segs), -EPROTO);
@@ -303,7 +303,7 @@ static void unequal_sizes(void)
 	struct pair *p = pair_alloc(&small, &large);
 	struct vmc_ring *a = &p->ring[0], *b = &p->ring[1];
 	struct vmc_record rec;
-	u32 i, page, segs;
+	u32 i, page = 0, segs = 0;
 
 	for (i = 0; i < 128; i++)
 		fill(b, i % 4);
