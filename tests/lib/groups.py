@@ -59,7 +59,7 @@ def loader():
 def lab():
     """Tests of the lab itself, and of the loader in one of its own; each brings up what it needs."""
     return [Program("lab", p.name, [str(p)], _timeout(p))
-            for p in _scripts("lab") + _scripts("loader", "lab_*")]
+            for p in _scripts("lab", "selftest") + _scripts("loader", "lab_*")]
 
 
 def loopback():
