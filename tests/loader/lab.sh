@@ -26,9 +26,9 @@ is() { [ "$1" = "$2" ] || { printf 'wanted: %s\ngot:    %s\n' "$1" "$2"; return 
 xs() { on dom0 "xenstore-read $1 2>/dev/null || echo none"; }
 xs_is() { is "$2" "$(xs "$1")"; }
 
-lab_begin() {
+lab_begin() { # lab_begin [OPTION of lab up]...
 	$lab down 2>/dev/null
-	$lab up || { skip "lab" "it can't be started"; ktap_end; exit; }
+	$lab up "$@" || { skip "lab" "it can't be started"; ktap_end; exit; }
 	trap '$lab down 2>/dev/null' EXIT
 }
 
