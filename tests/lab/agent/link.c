@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <libxenvchan.h>
@@ -11,6 +12,7 @@
 #include "link.h"
 
 #define RING_SIZE 32768
+#define SERVE_LOCK "/run/lab/serve.lock"
 
 /*
  * Edges, because a virtio-serial port without a client is level-triggered EPOLLHUP for ever; its
@@ -40,10 +42,20 @@ static bool from_vchan(struct link *link, struct libxenvchan *vchan)
 	return true;
 }
 
-/* The guest's side: owns the pages and grants them to dom0. */
+/*
+ * The guest's side: owns the pages and grants them to dom0. One slot after the other: a guest may have
+ * ten XenStore transactions open, and its network driver needs one too, just when it comes back from
+ * a restore.
+ */
 bool link_serve(struct link *link, const char *path)
 {
-	return from_vchan(link, libxenvchan_server_init(NULL, 0, path, RING_SIZE, RING_SIZE));
+	int lock = open(SERVE_LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	bool ok;
+
+	flock(lock, LOCK_EX);
+	ok = from_vchan(link, libxenvchan_server_init(NULL, 0, path, RING_SIZE, RING_SIZE));
+	close(lock);
+	return ok;
 }
 
 bool link_connect(struct link *link, int domid, const char *path)

@@ -66,22 +66,29 @@ def _boot(name, config, key, ram):
     return process
 
 
-def _answers(run, host):
+def _set_clock(run, host):
+    """The clock of a snapshot stands at its making; whether the host answers."""
     now = f"@{time.time():.3f}"
     try:
-        # The clock of a snapshot stands at its making.
         return channel.capture(run, host, ["date", "-s", now], timeout=30)[0] == 0
     except LabError:
         return False
 
 
+def _set_clocks(name, names):
+    """The hosts that don't answer."""
+    with concurrent.futures.ThreadPoolExecutor(len(names)) as pool:
+        answers = pool.map(lambda host: _set_clock(run_dir(name), host), names)
+        return [h for h, ok in zip(names, answers) if not ok]
+
+
 def _wait_for_hosts(name, deadline):
     waiting = hosts(need(name))
     while True:
-        with concurrent.futures.ThreadPoolExecutor(len(waiting)) as pool:
-            answers = pool.map(lambda host: _answers(run_dir(name), host), waiting)
-            waiting = [h for h, ok in zip(waiting, answers) if not ok]
+        waiting = _set_clocks(name, waiting)
         if not waiting:
+            # Again: the first command of a resumed host takes seconds when its memory is cold.
+            _set_clocks(name, hosts(need(name)))
             return
         if time.monotonic() > deadline or not load(name):
             raise LabError(f"no answer from {', '.join(waiting)}; see"
