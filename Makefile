@@ -45,11 +45,12 @@ format: toolchain	# let clang-format rewrite the C files
 	@$(TOOL) tests/lint/format --write
 
 ## install
+# On this machine itself, never in the chroot: it compiles nothing.
 install:		# into DESTDIR; needs "make" before it
-	$(INNER) install DESTDIR='$(abspath $(DESTDIR))' PREFIX=$(PREFIX)
+	@make -f mk/build.mk V=$(V) install DESTDIR='$(abspath $(DESTDIR))' PREFIX=$(PREFIX)
 
 install-dkms:		# the module's source for DKMS instead of the built module
-	$(INNER) install-dkms DESTDIR='$(abspath $(DESTDIR))' PREFIX=$(PREFIX)
+	@make -f mk/build.mk V=$(V) install-dkms DESTDIR='$(abspath $(DESTDIR))' PREFIX=$(PREFIX)
 
 clean:			# what "make" built; keeps the toolchain and the lab
 	rm -rf build/kmod build/bpf build/loader build/man build/include build/tests \

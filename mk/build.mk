@@ -13,7 +13,7 @@ CLANG := $(shell command -v clang-19 || echo clang)
 RUNNING := /lib/modules/$(shell uname -r)/build
 KDIR ?= $(if $(wildcard $(RUNNING)/.config),$(RUNNING),$(lastword \
 	$(sort $(wildcard /usr/src/linux-headers-6.12*-amd64))))
-VERSION ?= $(shell cat VERSION 2>/dev/null || echo 0)
+VERSION ?= $(shell sed -n 's/^MODULE_VERSION("\(.*\)");/\1/p' kmod/main.c)
 
 .PHONY: all kmod tests install install-dkms
 .DEFAULT_GOAL := all

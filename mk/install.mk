@@ -3,7 +3,8 @@
 
 PREFIX ?= /usr
 INSTALL := install
-KRELEASE ?= $(shell cat '$(KDIR)/include/config/kernel.release' 2>/dev/null || uname -r)
+# The kernel that the module was built for, whichever runs here.
+KRELEASE ?= $(patsubst vermagic=%,%,$(shell grep -aom1 'vermagic=[^ ]*' build/kmod/vmc.ko 2>/dev/null))
 MODDIR := $(DESTDIR)/lib/modules/$(KRELEASE)/updates
 DKMS_DIR := $(DESTDIR)/usr/src/vmc-$(VERSION)
 
@@ -11,6 +12,8 @@ install: install-common
 	$(call say,INSTALL,$(MODDIR)/vmc.ko)
 	$(Q)$(INSTALL) -Dm644 build/kmod/vmc.ko '$(MODDIR)/vmc.ko'
 	$(Q)[ -n '$(DESTDIR)' ] || depmod '$(KRELEASE)'
+	@[ -n '$(DESTDIR)' ] || [ '$(KRELEASE)' = "$$(uname -r)" ] || \
+		echo "make: the module is for $(KRELEASE), this machine runs $$(uname -r): set KDIR=" >&2
 
 install-dkms: install-common
 	$(call say,INSTALL,$(DKMS_DIR))
