@@ -13,6 +13,7 @@ link_kmod = mkdir -p $(1)/kmod && find $(1)/kmod -maxdepth 1 -type l -delete && 
 
 kmod: $(KMOD_OUT)/vmc.ko
 
+# The debug information, 8 MB of it, goes to vmc.ko.debug (addr2line, gdb).
 # Without BTF the module loads, but BPF programs don't find its kfuncs.
 $(KMOD_OUT)/vmc.ko: $(KMOD_SRCS) $(KDIR)/.config
 	@[ -e '$(KDIR)/Makefile' ] || { echo 'make: no kernel headers at "$(KDIR)":' \
@@ -21,6 +22,7 @@ $(KMOD_OUT)/vmc.ko: $(KMOD_SRCS) $(KDIR)/.config
 	$(Q)$(MAKE) -C '$(KDIR)' M='$(CURDIR)/$(KMOD_OUT)' V=$(KMOD_V) modules
 	$(Q)readelf -SW $@ | grep -qw .BTF || { rm -f $@; echo 'make: vmc.ko has no BTF: it needs' \
 		'pahole and a vmlinux in $(KDIR)' >&2; exit 1; }
+	$(Q)! readelf -SW $@ | grep -qw .debug_info || { cp $@ $@.debug && strip --strip-debug $@; }
 	@touch $@
 
 $(KDIR)/.config:
