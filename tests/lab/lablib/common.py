@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Places, names and the small helpers that every part of the lab uses."""
 
+import contextlib
+import fcntl
 import os
 import sys
 
@@ -30,6 +32,15 @@ class LabError(Exception):
 def say(text):
     """Progress, on stderr, so that stdout stays the command's own."""
     print(f"lab: {text}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def locked(path):
+    """One process at a time; the lock ends with its holder."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path + ".lock", "w", encoding="utf-8") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        yield
 
 
 def write_file(path, text):

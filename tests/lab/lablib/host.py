@@ -2,8 +2,6 @@
 """Bringing a lab up and down: boot or resume, snapshots, the state in build/lab/run/NAME."""
 
 import concurrent.futures
-import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -11,18 +9,11 @@ import subprocess
 import time
 
 from . import channel, image, qemu
-from .common import BUILD, LabError, read_file, say, write_file
+from .common import BUILD, LabError, locked, read_file, say, write_file
 from .state import hosts, load, need, run_dir, start_time
 
 SNAPSHOTS = os.path.join(BUILD, "snapshots")
 BOOT_TIMEOUT = 300
-
-
-@contextlib.contextmanager
-def _lock(path):
-    with open(path + ".lock", "w", encoding="utf-8") as f:
-        fcntl.flock(f, fcntl.LOCK_EX)
-        yield
 
 
 def up(name, config, use_snapshot):
@@ -30,6 +21,7 @@ def up(name, config, use_snapshot):
     if load(name):
         raise LabError(f"the lab '{name}' is up already: lab down --name {name}")
     image.build()
+    os.makedirs(SNAPSHOTS, exist_ok=True)
     key = config.key()
     run = run_dir(name)
     down(name)
@@ -38,8 +30,7 @@ def up(name, config, use_snapshot):
         _boot(name, config, key, os.path.join(run, "ram"))
         return "booted"
     snapshot = os.path.join(SNAPSHOTS, key)
-    os.makedirs(SNAPSHOTS, exist_ok=True)
-    with _lock(snapshot):
+    with locked(snapshot):
         if not os.path.isdir(snapshot):
             _make_snapshot(config, key, snapshot)
     _resume(name, config, key, snapshot)
@@ -120,7 +111,17 @@ def _make_snapshot(config, key, snapshot):
         if log.startswith("console-"):
             shutil.copy2(os.path.join(run_dir(name), log), new)
     down(name)
+    write_file(os.path.join(new, "image"), image.want_stamp())
     os.rename(new, snapshot)
+    _remove_stale_snapshots()
+
+
+def _remove_stale_snapshots():
+    """Those of an image that is no more. A lab that runs from one keeps its mapping."""
+    for key in os.listdir(SNAPSHOTS):
+        of = read_file(os.path.join(SNAPSHOTS, key, "image")) if "." not in key else None
+        if of and of != image.want_stamp():
+            shutil.rmtree(os.path.join(SNAPSHOTS, key), ignore_errors=True)
 
 
 def _resume(name, config, key, snapshot):

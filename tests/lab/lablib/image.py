@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 from . import kernel, rootfs
-from .common import BUILD, LABDIR, TOOLCHAIN, TOP, LabError, read_file, say, write_file
+from .common import BUILD, LABDIR, TOOLCHAIN, TOP, LabError, locked, read_file, say, write_file
 
 IMAGE = os.path.join(BUILD, "image")
 STAMP = os.path.join(IMAGE, "stamp")
@@ -146,8 +146,13 @@ def build():
     """Make build/lab/image unless it is there for these inputs."""
     if is_current():
         return
+    with locked(os.path.join(BUILD, "build")):
+        if not is_current():
+            _build()
+
+
+def _build():
     rootfs.install_host_packages()
-    os.makedirs(BUILD, exist_ok=True)
     rootfs.build()
     _run([os.path.join(LABDIR, "toolchain"), "build"], "building the toolchain")
     release = rootfs.kernel_version()
