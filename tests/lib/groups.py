@@ -65,8 +65,9 @@ def lab():
 def loopback():
     """Run inside guest a, where tests/loopback lies in /root/loopback."""
     return [Program("loopback", p.name,
-                    [str(TOP / "tests/lib/in-guest"), "a", f"/root/loopback/{p.name}"],
-                    _timeout(p), lab=True) for p in _scripts("loopback")]
+                    [str(TOP / "tests/lib/in-guest"), "a", str(_timeout(p)),
+                                        f"/root/loopback/{p.name}"],
+                    _timeout(p) + 10, lab=True) for p in _scripts("loopback")]
 
 
 def e2e():
