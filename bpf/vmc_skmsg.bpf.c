@@ -8,7 +8,7 @@
 char LICENSE[] SEC("license") = "GPL";
 
 /* One verdict serves this many bytes. */
-#define VERDICT_BYTES (1u << 30)
+#define VERDICT_BYTES 0x40000000
 
 SEC("sk_msg")
 int vmc_skmsg(struct sk_msg_md *ctx)

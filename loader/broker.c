@@ -279,9 +279,9 @@ static int path_number(const char *path, const char *prefix, const char **rest)
 static bool vif_event_matters(const char *rest)
 {
 	static const char *const leaves[] = { "ip", "bridge", "rate", "state" };
-	const char *leaf;
+	const char *leaf = *rest ? strchr(rest + 1, '/') : NULL;
 
-	if (!*rest || !(leaf = strchr(rest + 1, '/')))
+	if (!leaf)
 		return true; /* the domain's, or a vif's directory */
 	for (size_t i = 0; i < sizeof(leaves) / sizeof(*leaves); i++)
 		if (!strcmp(leaf + 1, leaves[i]))

@@ -255,7 +255,7 @@ const struct env_check env_checks[] = {
 	  "install the module vmc for this kernel and run depmod" },
 	{ "module", ENV_ATTACH, probe_module, "run 'modprobe vmc'" },
 	{ "module-btf", ENV_ATTACH, probe_module_btf,
-	  "rebuild the module vmc where the kernel headers have a vmlinux and pahole is installed" },
+	  "rebuild vmc.ko where the kernel headers have a vmlinux and pahole is installed" },
 	{ "privileges", ENV_ATTACH, probe_privileges, "run it as root" },
 	{ "cgroup2", ENV_CGROUP, probe_cgroup2, "run 'mount -t cgroup2 none /sys/fs/cgroup'" },
 	{ "bpffs", ENV_ATTACH, probe_bpffs, "mount sysfs, and bpffs at " BPF_FS },

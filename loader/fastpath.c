@@ -31,7 +31,8 @@ static const char *const pins[] = {
 
 #define NR_PINS (sizeof(pins) / sizeof(*pins))
 
-static int libbpf_say(enum libbpf_print_level level, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
+static int libbpf_say(enum libbpf_print_level level, const char *fmt, va_list args)
+	__attribute__((format(printf, 2, 0)));
 
 static int libbpf_say(enum libbpf_print_level level, const char *fmt, va_list args)
 {

@@ -3,6 +3,7 @@
 # What the loader's lab tests share. LAB names the lab (default: loader); it is started
 # for the test, with fresh guests a (10.0.0.1) and b (10.0.0.2), and ended with it.
 
+# Its own lab, whatever LAB_NAME the runner has set for others.
 export LAB_NAME=${LAB:-loader}
 lab=tests/lab/lab
 

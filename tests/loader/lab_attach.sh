@@ -4,6 +4,7 @@
 # broker: the peers map follows dom0, restarts break no connection, nothing is left.
 #
 # LAB: name of the lab (default loader)
+# TIMEOUT=600
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/loader/ktap.sh
@@ -46,7 +47,7 @@ more_rounds() {
 no_pins() { on "$1" "! test -e /sys/fs/bpf/vmc"; }
 
 [ -e build/kmod/vmc.ko ] || { skip "attach in the lab" "no build/kmod/vmc.ko"; ktap_end; exit; }
-lab_begin
+lab_begin --guests 2
 put_loader build/loader/vmc-loader dom0 a b || exit
 ok "without the module, attach says what is missing" exits 3 on a "vmc-loader attach"
 ok "and leaves no pins" no_pins a

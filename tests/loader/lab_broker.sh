@@ -4,6 +4,7 @@
 # back. The guests' loaders and drivers are played by xenstore-write.
 #
 # LAB: name of the lab (default loader)
+# TIMEOUT=600
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/loader/ktap.sh
@@ -36,7 +37,7 @@ ours() {
 }
 unchanged() { is "$before" "$(ours)"; }
 
-lab_begin
+lab_begin --guests 2
 put_loader build/loader/vmc-loader dom0 || exit
 ok "check finds what the broker needs" on dom0 "vmc-loader check"
 ok "the broker starts" broker

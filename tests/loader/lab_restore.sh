@@ -4,6 +4,7 @@
 # the running attach announces it there and learns its peers anew, without being told.
 #
 # LAB: name of the lab (default loader)
+# TIMEOUT=600
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/loader/ktap.sh
