@@ -32,7 +32,8 @@
 struct stream {
 	int fd;
 	uint64_t want;	/* bytes */
-	uint64_t state; /* of the generator of the content */
+	uint64_t start; /* of the generator of the content */
+	uint64_t state;
 	uint64_t sizes; /* of the generator of the sizes */
 	uint32_t chunk;
 	uint64_t done;
@@ -118,6 +119,26 @@ static void *send_stream(void *arg)
 	return NULL;
 }
 
+/* Do the wrong bytes belong elsewhere in the stream? Says more about a bug than "wrong". */
+static void explain(const struct stream *s, const uint8_t *wrong, size_t len)
+{
+	uint64_t state = s->start, off;
+	uint8_t *block = malloc(MAX_CHUNK), *found;
+
+	if (len > 64)
+		len = 64;
+	for (off = 0; block && len >= 8 && off < s->want; off += MAX_CHUNK) {
+		generate(&state, (uint64_t *)block);
+		found = memmem(block, MAX_CHUNK, wrong, len);
+		if (found) {
+			fprintf(stderr, "xfer: it is what belongs at byte %llu\n",
+				(unsigned long long)(off + (uint64_t)(found - block)));
+			break;
+		}
+	}
+	free(block);
+}
+
 static bool compare(struct stream *s, const uint8_t *got, const uint8_t *want, size_t len)
 {
 	size_t i;
@@ -128,6 +149,7 @@ static bool compare(struct stream *s, const uint8_t *got, const uint8_t *want, s
 		;
 	fprintf(stderr, "xfer: byte %llu is %02x, not %02x\n", (unsigned long long)(s->done + i),
 		got[i], want[i]);
+	explain(s, got + i, len - i);
 	s->failed = true;
 	return false;
 }
@@ -251,6 +273,8 @@ int main(int argc, char **argv)
 	/* Each direction has its own content. */
 	tx.state = (seed * 2 + listens) * 0xd1342543de82ef95 | 1;
 	rx.state = (seed * 2 + !listens) * 0xd1342543de82ef95 | 1;
+
+	rx.start = rx.state;
 
 	if (pthread_create(&sender, NULL, send_stream, &tx))
 		die("thread");

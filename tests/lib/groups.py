@@ -58,7 +58,7 @@ def loader():
 
 def lab():
     """Tests of the lab itself, and of the loader in one of its own; each brings up what it needs."""
-    return [Program("lab", p.name, [str(p)], _timeout(p))
+    return [Program("lab", p.name, [str(p)], max(_timeout(p), 600))
             for p in _scripts("lab", "selftest") + _scripts("loader", "lab_*")]
 
 
