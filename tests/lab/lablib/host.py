@@ -13,7 +13,7 @@ from .common import BUILD, LabError, locked, read_file, say, write_file
 from .state import hosts, load, need, run_dir, start_time
 
 SNAPSHOTS = os.path.join(BUILD, "snapshots")
-BOOT_TIMEOUT = 300
+BOOT_TIMEOUT = 900     # a minute on an idle machine; PVH on a busy one takes many
 
 
 def up(name, config, use_snapshot):
@@ -98,7 +98,11 @@ def _make_snapshot(config, key, snapshot):
     down(name)
     os.makedirs(new)
     os.makedirs(run_dir(name))
-    process = _boot(name, config, key, os.path.join(new, "ram"))
+    try:
+        process = _boot(name, config, key, os.path.join(new, "ram"))
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)      # the run directory stays: it tells why
+        raise
     say("making the snapshot")
     time.sleep(1)       # let what the boot left settle
     monitor = qemu.Monitor(run_dir(name), process)
@@ -119,8 +123,8 @@ def _make_snapshot(config, key, snapshot):
 def _remove_stale_snapshots():
     """Those of an image that is no more. A lab that runs from one keeps its mapping."""
     for key in os.listdir(SNAPSHOTS):
-        of = read_file(os.path.join(SNAPSHOTS, key, "image")) if "." not in key else None
-        if of and of != image.want_stamp():
+        of = read_file(os.path.join(SNAPSHOTS, key, "image"))
+        if "." not in key and of != image.want_stamp():
             shutil.rmtree(os.path.join(SNAPSHOTS, key), ignore_errors=True)
 
 
