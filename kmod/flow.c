@@ -363,6 +363,8 @@ void vmc_flow_detach(struct vmc_flow *flow)
 	flow_remove(flow);
 	flow_unlink(flow);
 	__skb_queue_purge(&flow->rx_pending);
+	if (flow->queue)
+		vmc_queue_forget(flow->queue, flow);
 	vmc_stat_inc(flows_closed);
 	vmc_flow_put(flow);
 }

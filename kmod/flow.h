@@ -27,6 +27,13 @@ enum vmc_flow_state {
 	VMC_FLOW_CLOSED,
 };
 
+/* What drains before bytes go the other way. */
+enum vmc_hold {
+	VMC_HOLD_NONE,
+	VMC_HOLD_FOR_TCP,
+	VMC_HOLD_FOR_RING,
+};
+
 /* Why a flow is CLOSED. */
 #define VMC_REASONS(X)			\
 	X(NONE, "none")			\
@@ -78,7 +85,7 @@ struct vmc_flow {
 	u32 verdict_bytes;		/* for which the last verdict still holds */
 	bool verdict_ring;		/* the verdict: by the ring */
 	bool has_used_ring;
-	bool is_holding;		/* TCP drains before bytes go by the ring */
+	enum vmc_hold hold;		/* read by pollers, too */
 	bool is_corked;			/* by the user, but not while we hold */
 	u32 nr_sends;			/* before BOUND */
 
@@ -87,6 +94,7 @@ struct vmc_flow {
 	u32 cur_page;
 	u32 cur_off;
 	struct list_head wait;
+	u32 wait_pages;			/* woken when it holds no more; U32_MAX: on room */
 
 	/* Socket's spinlock. */
 	struct sk_buff_head rx_pending;	/* came while the socket was owned */

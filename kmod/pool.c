@@ -41,8 +41,8 @@ static void pool_free(struct vmc_pool *pool, u32 page)
 {
 	struct vmc_pool_page *p = &pool->pages[page];
 
-	p->flow->tx_pages--;
-	vmc_flow_put(p->flow);
+	if (p->flow)
+		p->flow->tx_pages--;
 	p->flow = NULL;
 	p->next = pool->first_free;
 	pool->first_free = page;
@@ -55,7 +55,7 @@ void vmc_pool_exit(struct vmc_pool *pool)
 	u32 i;
 
 	for (i = 0; i < pool->nr_pages; i++)
-		if (pool->pages[i].flow)
+		if (pool->pages[i].segs)
 			pool_free(pool, i);
 	kvfree(pool->pages);
 	memset(pool, 0, sizeof(*pool));
@@ -90,9 +90,12 @@ static u32 pool_take_page(struct vmc_pool *pool, struct vmc_flow *flow)
 
 	pool->first_free = p->next;
 	WRITE_ONCE(pool->nr_free, pool->nr_free - 1);
-	p->flow = vmc_flow_get(flow);
+	p->flow = flow;
 	p->segs = 0;
 	flow->tx_pages++;
+	/* Was it the current page before it came back? It starts anew. */
+	if (flow->cur_page == page)
+		flow->cur_page = POOL_NONE;
 	return page;
 }
 
@@ -146,6 +149,25 @@ void __vmc_pool_take(struct vmc_pool *pool, struct vmc_flow *flow, size_t want, 
 			flow->cur_page = page;
 			flow->cur_off = ALIGN(len, SMP_CACHE_BYTES);
 		}
+	}
+}
+
+/**
+ * __vmc_pool_disown() - the flow goes; its pages stay with the peer until it returns them
+ * @pool: the pool
+ * @flow: the flow
+ *
+ * Context: tx_lock held.
+ */
+void __vmc_pool_disown(struct vmc_pool *pool, struct vmc_flow *flow)
+{
+	u32 i;
+
+	for (i = 0; flow->tx_pages && i < pool->nr_pages; i++) {
+		if (pool->pages[i].flow != flow)
+			continue;
+		pool->pages[i].flow = NULL;
+		flow->tx_pages--;
 	}
 }
 

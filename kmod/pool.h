@@ -12,7 +12,7 @@ struct vmc_flow;
 struct vmc_tx;
 
 struct vmc_pool_page {
-	struct vmc_flow *flow;	/* holds a reference while segs != 0 */
+	struct vmc_flow *flow;	/* while segs != 0; NULL: the flow is gone */
 	u32 segs;		/* outstanding */
 	u32 next;		/* on the free list */
 };
@@ -31,6 +31,7 @@ int vmc_pool_init(struct vmc_pool *pool, u32 nr_pages, u32 max_segs);
 void vmc_pool_exit(struct vmc_pool *pool);
 bool vmc_pool_has_room(const struct vmc_pool *pool, const struct vmc_flow *flow);
 void __vmc_pool_take(struct vmc_pool *pool, struct vmc_flow *flow, size_t want, struct vmc_tx *tx);
+void __vmc_pool_disown(struct vmc_pool *pool, struct vmc_flow *flow);
 int __vmc_pool_return(struct vmc_pool *pool, u32 page, u32 nr_segs);
 
 #endif

@@ -43,6 +43,7 @@ static int __queue_reap(struct vmc_queue *q)
 		ret = __vmc_pool_return(&q->pool, page, nr_segs);
 		if (ret)
 			break;
+		q->has_reaped = true;
 	}
 	__queue_flush_ctrl(q);
 	return ret;
@@ -63,6 +64,19 @@ static bool __queue_has_room(struct vmc_queue *q, struct vmc_flow *flow)
 {
 	/* Data does not overtake control records. */
 	return list_empty(&q->ctrl) && vmc_pool_has_room(&q->pool, flow) && __queue_slots(q) > 0;
+}
+
+/* Is what the flow waits for, or would, there? */
+static bool __queue_can_go_on(struct vmc_queue *q, struct vmc_flow *flow)
+{
+	if (q->tx_dead)
+		return true;
+	if (flow->wait_pages != U32_MAX)
+		return flow->tx_pages <= flow->wait_pages;
+	/* Starved, it goes on by TCP. */
+	if (!flow->tx_pages && !vmc_pool_has_room(&q->pool, flow))
+		return true;
+	return __queue_has_room(q, flow);
 }
 
 static void __queue_wait(struct vmc_queue *q, struct vmc_flow *flow)
@@ -102,24 +116,51 @@ static void __queue_find_woken(struct vmc_queue *q, struct list_head *woken)
 	struct vmc_flow *flow, *next;
 
 	list_for_each_entry_safe(flow, next, &q->waiters, wait)
-		if (q->tx_dead || __queue_has_room(q, flow))
+		if (__queue_can_go_on(q, flow))
 			list_move_tail(&flow->wait, woken);
 }
 
-/* The flows' wait entries are on a private list: nobody else touches them but
- * __queue_wait(), for which a non-empty entry means "will be woken".
- */
+static struct vmc_flow *__queue_next_waiter(struct list_head *list)
+{
+	struct vmc_flow *flow = list_first_entry_or_null(list, struct vmc_flow, wait);
+
+	if (flow)
+		list_del_init(&flow->wait);
+	return flow;
+}
+
+/* @woken is private, but vmc_queue_forget() may take entries off it. */
 static void queue_wake(struct vmc_queue *q, struct list_head *woken)
 {
-	struct vmc_flow *flow, *next;
+	struct vmc_flow *flow;
 
-	list_for_each_entry_safe(flow, next, woken, wait) {
+	for (;;) {
 		spin_lock_bh(&q->tx_lock);
-		list_del_init(&flow->wait);
+		flow = __queue_next_waiter(woken);
 		spin_unlock_bh(&q->tx_lock);
+		if (!flow)
+			return;
 		vmc_flow_write_space(flow);
 		vmc_flow_put(flow);
 	}
+}
+
+/**
+ * vmc_queue_forget() - a flow goes: it waits no more, its pages are nobody's
+ * @q: the queue
+ * @flow: the flow
+ */
+void vmc_queue_forget(struct vmc_queue *q, struct vmc_flow *flow)
+{
+	bool has_waited;
+
+	spin_lock_bh(&q->tx_lock);
+	__vmc_pool_disown(&q->pool, flow);
+	has_waited = !list_empty(&flow->wait);
+	list_del_init(&flow->wait);
+	spin_unlock_bh(&q->tx_lock);
+	if (has_waited)
+		vmc_flow_put(flow);
 }
 
 /* Worker: returns, waiters, control records. */
@@ -135,9 +176,47 @@ static int queue_reap(struct vmc_queue *q)
 			break;
 		__queue_find_woken(q, &woken);
 	} while (__queue_arm(q));
+	q->has_reaped = false;
 	spin_unlock_bh(&q->tx_lock);
 	queue_wake(q, &woken);
 	return err;
+}
+
+/*
+ * Who takes returns takes them for all: the doorbell that others wait for may never
+ * come now. The worker looks after them.
+ */
+static void queue_unlock(struct vmc_queue *q)
+{
+	bool kick = q->has_reaped && !list_empty(&q->waiters);
+
+	q->has_reaped = false;
+	spin_unlock_bh(&q->tx_lock);
+	if (kick)
+		vmc_queue_kick(q);
+}
+
+/* Can the flow go on, with what has come back by now? If not, it is woken later. */
+static bool queue_try(struct vmc_queue *q, struct vmc_flow *flow, u32 wait_pages)
+{
+	bool can_go_on;
+
+	spin_lock_bh(&q->tx_lock);
+	flow->wait_pages = wait_pages;
+	can_go_on = __queue_can_go_on(q, flow);
+	while (!can_go_on) {
+		/* On error the channel closes soon, and that wakes, too. */
+		bool is_broken = __queue_reap(q) < 0;
+
+		can_go_on = __queue_can_go_on(q, flow);
+		if (can_go_on)
+			break;
+		__queue_wait(q, flow);
+		if (is_broken || !__queue_arm(q))
+			break;
+	}
+	queue_unlock(q);
+	return can_go_on;
 }
 
 /**
@@ -149,22 +228,43 @@ static int queue_reap(struct vmc_queue *q)
  */
 bool vmc_queue_has_room(struct vmc_queue *q, struct vmc_flow *flow)
 {
-	bool has_room;
+	return queue_try(q, flow, U32_MAX);
+}
 
+/**
+ * vmc_queue_is_starved() - has the flow nothing in the ring and no page to get?
+ * @q: the queue
+ * @flow: the flow
+ *
+ * Flows whose readers sleep may hold all pages for as long as they like. One that
+ * holds some gets them back when its own reader reads; this one might never.
+ *
+ * Context: any but hardirq, tx_lock not held.
+ */
+bool vmc_queue_is_starved(struct vmc_queue *q, struct vmc_flow *flow)
+{
+	bool is_starved;
+
+	if (READ_ONCE(flow->tx_pages) || vmc_pool_has_room(&q->pool, flow))
+		return false;
 	spin_lock_bh(&q->tx_lock);
-	for (;;) {
-		has_room = q->tx_dead || __queue_has_room(q, flow);
-		if (has_room || __queue_reap(q) < 0)
-			break;
-		has_room = __queue_has_room(q, flow);
-		if (has_room)
-			break;
-		__queue_wait(q, flow);
-		if (!__queue_arm(q))
-			break;
-	}
-	spin_unlock_bh(&q->tx_lock);
-	return has_room;
+	is_starved = !q->tx_dead && !__queue_reap(q) && !flow->tx_pages &&
+		     !vmc_pool_has_room(&q->pool, flow);
+	queue_unlock(q);
+	return is_starved;
+}
+
+/**
+ * vmc_queue_has_drained() - has the peer returned all but @bytes of what the flow sent?
+ * @q: the queue
+ * @flow: the flow
+ * @bytes: counted in whole pages
+ *
+ * If not, the flow is woken when it has. Context: as vmc_queue_has_room().
+ */
+bool vmc_queue_has_drained(struct vmc_queue *q, struct vmc_flow *flow, u32 bytes)
+{
+	return queue_try(q, flow, bytes / VMC_PAGE_SIZE);
 }
 
 /**
@@ -197,7 +297,7 @@ int vmc_tx_reserve(struct vmc_queue *q, struct vmc_flow *flow, size_t want, stru
 	q->slots_reserved++;
 	err = 0;
 out:
-	spin_unlock_bh(&q->tx_lock);
+	queue_unlock(q);
 	return err;
 }
 

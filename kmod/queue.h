@@ -34,6 +34,7 @@ struct vmc_queue {
 	struct vmc_pool pool;
 	u32 slots_reserved;
 	struct list_head waiters;	/* flows out of space; hold a reference */
+	bool has_reaped;		/* since the lock was taken */
 	struct list_head ctrl;		/* control records that found no slot */
 	u64 tx_bytes;
 
@@ -66,7 +67,10 @@ void vmc_queue_stop(struct vmc_queue *q);
 void vmc_queue_stop_returns(struct vmc_queue *q);
 void vmc_queue_exit(struct vmc_queue *q);
 
+void vmc_queue_forget(struct vmc_queue *q, struct vmc_flow *flow);
 bool vmc_queue_has_room(struct vmc_queue *q, struct vmc_flow *flow);
+bool vmc_queue_is_starved(struct vmc_queue *q, struct vmc_flow *flow);
+bool vmc_queue_has_drained(struct vmc_queue *q, struct vmc_flow *flow, u32 bytes);
 int vmc_tx_reserve(struct vmc_queue *q, struct vmc_flow *flow, size_t want, struct vmc_tx *tx);
 void vmc_tx_trim(struct vmc_queue *q, struct vmc_tx *tx, u32 len);
 void vmc_tx_commit(struct vmc_queue *q, struct vmc_flow *flow, struct vmc_tx *tx, u32 seq);

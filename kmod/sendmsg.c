@@ -6,9 +6,10 @@
  *	   are copied into our data pages (the first of two copies), the socket's
  *	   sk_msg program gives its verdict, the record is published, and the
  *	   control block advances as if the peer's TCP had acknowledged them
- *   HOLD  the flow is bound, TCP is still busy: wait until it is not, which takes
- *	   a round trip, for else a stream that never pauses would never change over
  *   TCP   everything else
+ *   HOLD  the way changes, and the old way has to drain first. From TCP to the ring
+ *	   that takes a round trip; without it, a stream that never pauses would never
+ *	   change over. From the ring to TCP the peer's program has to read.
  */
 #include <linux/skmsg.h>
 #include <linux/uio.h>
@@ -23,7 +24,8 @@
 enum send_route {
 	SEND_TCP,
 	SEND_RING,
-	SEND_HOLD,
+	SEND_HOLD_TCP,		/* TCP has to drain, then RING */
+	SEND_HOLD_RING,		/* the ring has to drain, then TCP */
 };
 
 /* Flags whose meaning is TCP's own. */
@@ -35,14 +37,14 @@ static bool tcp_is_drained(const struct tcp_sock *tp)
 }
 
 /*
- * May bytes go by TCP while the peer has not taken all that we sent by the ring?
- * Its TCP keeps what fits in its window out of order; more it would drop, and we
- * would send it again after a time-out.
+ * How much may be in the ring when bytes go by TCP again: the peer's TCP keeps what
+ * fits in its window out of order; more it would drop, and we would send it again
+ * after a time-out.
  */
-static bool send_fits_window(const struct vmc_flow *flow)
+static bool send_has_drained_ring(struct vmc_flow *flow)
 {
-	return READ_ONCE(flow->queue->tx_dead) ||
-	       vmc_flow_bytes_in_ring(flow) <= tcp_sk(flow->sk)->snd_wnd;
+	return !flow->has_used_ring ||
+	       vmc_queue_has_drained(flow->queue, flow, tcp_sk(flow->sk)->snd_wnd);
 }
 
 static bool send_wants_tcp(const struct sock *sk, const struct msghdr *msg)
@@ -59,8 +61,12 @@ static enum send_route send_route(struct sock *sk, struct vmc_flow *flow, const 
 		return SEND_TCP;
 	if (vmc_flow_state(flow) != VMC_FLOW_BOUND || send_wants_tcp(sk, msg) ||
 	    !vmc_proto_has_program(sk))
-		return flow->has_used_ring && !send_fits_window(flow) ? SEND_HOLD : SEND_TCP;
-	return tcp_is_drained(tcp_sk(sk)) ? SEND_RING : SEND_HOLD;
+		return send_has_drained_ring(flow) ? SEND_TCP : SEND_HOLD_RING;
+	if (vmc_queue_is_starved(flow->queue, flow)) {
+		vmc_stat_inc(tx_starved);
+		return SEND_TCP;
+	}
+	return tcp_is_drained(tcp_sk(sk)) ? SEND_RING : SEND_HOLD_TCP;
 }
 
 /* The sender's half of D1: as if these bytes had been sent and acknowledged. */
@@ -248,21 +254,21 @@ static void send_uncork(struct sock *sk, struct vmc_flow *flow)
 	lock_sock(sk);
 }
 
-static void send_hold(struct sock *sk, struct vmc_flow *flow)
+static void send_hold(struct sock *sk, struct vmc_flow *flow, enum vmc_hold hold)
 {
-	if (flow->is_holding)
+	if (flow->hold == hold)
 		return;
-	flow->is_holding = true;
+	flow->hold = hold;
 	vmc_stat_inc(tx_holds);
-	if (tcp_is_drained(tcp_sk(sk)))
-		return;
-	send_uncork(sk, flow);
-	send_ask_ack(sk, flow);
+	if (hold == VMC_HOLD_FOR_TCP) {
+		send_uncork(sk, flow);
+		send_ask_ack(sk, flow);
+	}
 }
 
 static void send_end_hold(struct sock *sk, struct vmc_flow *flow)
 {
-	flow->is_holding = false;
+	flow->hold = VMC_HOLD_NONE;
 	if (flow->is_corked)
 		tcp_sk(sk)->nonagle |= TCP_NAGLE_CORK;
 	flow->is_corked = false;
@@ -300,8 +306,11 @@ static int send_some(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg)
 	case SEND_RING:
 		send_end_hold(sk, flow);
 		return send_ring(sk, flow, msg);
-	case SEND_HOLD:
-		send_hold(sk, flow);
+	case SEND_HOLD_TCP:
+		send_hold(sk, flow, VMC_HOLD_FOR_TCP);
+		return -EAGAIN;
+	case SEND_HOLD_RING:
+		send_hold(sk, flow, VMC_HOLD_FOR_RING);
 		return -EAGAIN;
 	default:
 		send_end_hold(sk, flow);
@@ -367,6 +376,20 @@ int vmc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 	return ret;
 }
 
+static bool flow_may_write(const struct sock *sk, struct vmc_flow *flow, int wake)
+{
+	bool is_drained = tcp_is_drained(tcp_sk(sk));
+
+	if (flow->hold == VMC_HOLD_FOR_RING)
+		return send_has_drained_ring(flow);
+	if (flow->hold == VMC_HOLD_FOR_TCP && !is_drained)
+		return false;
+	if (vmc_flow_state(flow) != VMC_FLOW_BOUND || !is_drained || !vmc_proto_has_program(sk) ||
+	    vmc_queue_is_starved(flow->queue, flow))
+		return tcp_stream_memory_free(sk, wake);
+	return vmc_queue_has_room(flow->queue, flow);
+}
+
 /**
  * vmc_stream_memory_free() - may a writer go on? Who gets "no" is woken later
  * @sk: the socket
@@ -382,14 +405,7 @@ bool vmc_stream_memory_free(const struct sock *sk, int wake)
 
 	rcu_read_lock();
 	flow = vmc_flow_of(sk);
-	if (!flow || (vmc_flow_state(flow) != VMC_FLOW_BOUND && !flow->is_holding))
-		is_free = tcp_stream_memory_free(sk, wake);
-	else if (!tcp_is_drained(tcp_sk(sk)))
-		is_free = !flow->is_holding && tcp_stream_memory_free(sk, wake);
-	else if (vmc_flow_state(flow) != VMC_FLOW_BOUND)
-		is_free = send_fits_window(flow);
-	else
-		is_free = vmc_queue_has_room(flow->queue, flow);
+	is_free = flow ? flow_may_write(sk, flow, wake) : tcp_stream_memory_free(sk, wake);
 	rcu_read_unlock();
 	return is_free;
 }

@@ -18,6 +18,7 @@
 	X(rx_doorbells_spurious)	\
 	X(tx_waits)			\
 	X(tx_holds)			\
+	X(tx_starved)			\
 	X(rx_deferred)			\
 	X(rx_crafted)			\
 	X(rx_stale)			\
