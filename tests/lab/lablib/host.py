@@ -27,7 +27,7 @@ def up(name, config, use_snapshot):
     down(name)
     os.makedirs(run)
     if not use_snapshot:
-        _boot(name, config, key, os.path.join(run, "ram"))
+        _boot(name, config, key, os.path.join(run, "ram")).returncode = 0   # it outlives us
         return "booted"
     snapshot = os.path.join(SNAPSHOTS, key)
     with locked(snapshot):
@@ -123,8 +123,9 @@ def _make_snapshot(config, key, snapshot):
 def _remove_stale_snapshots():
     """Those of an image that is no more. A lab that runs from one keeps its mapping."""
     for key in os.listdir(SNAPSHOTS):
-        of = read_file(os.path.join(SNAPSHOTS, key, "image"))
-        if "." not in key and of != image.want_stamp():
+        if "." in key:
+            continue
+        if read_file(os.path.join(SNAPSHOTS, key, "image")) != image.want_stamp():
             shutil.rmtree(os.path.join(SNAPSHOTS, key), ignore_errors=True)
 
 
@@ -141,6 +142,7 @@ def _resume(name, config, key, snapshot):
         monitor.call("cont")
         monitor.close()
         _wait_for_hosts(name, time.monotonic() + 60)
+        process.returncode = 0      # it outlives us
     except BaseException:
         qemu.stop(process.pid, start_time(process.pid))
         raise
