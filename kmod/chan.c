@@ -269,10 +269,10 @@ enum vmc_chan_state vmc_chan_state(struct vmc_chan *chan)
 const char *vmc_chan_state_name(enum vmc_chan_state state)
 {
 	static const char *const names[] = {
-		[VMC_CHAN_IDLE]		= "idle",
-		[VMC_CHAN_CONNECTING]	= "connecting",
-		[VMC_CHAN_CONNECTED]	= "connected",
-		[VMC_CHAN_CLOSED]	= "closed",
+		[VMC_CHAN_IDLE] = "idle",
+		[VMC_CHAN_CONNECTING] = "connecting",
+		[VMC_CHAN_CONNECTED] = "connected",
+		[VMC_CHAN_CLOSED] = "closed",
 	};
 
 	return names[state];

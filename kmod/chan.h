@@ -48,20 +48,20 @@ struct vmc_transport {
 struct vmc_chan {
 	refcount_t refcnt;
 	struct rcu_head rcu;
-	u32 peer;			/* the peer's domid, or a loopback end */
+	u32 peer; /* the peer's domid, or a loopback end */
 	const struct vmc_transport *ops;
-	void *priv;			/* the transport's */
+	void *priv; /* the transport's */
 	struct work_struct connect_work;
 
-	struct xarray handles;		/* my handle -> flow; RCU look-up */
+	struct xarray handles; /* my handle -> flow; RCU look-up */
 	u32 next_handle;
 
-	spinlock_t lock;		/* the fields below; taken with BH off */
+	spinlock_t lock; /* the fields below; taken with BH off */
 	enum vmc_chan_state state;
 	struct list_head flows;
 	u32 nr_flows;
 
-	u16 nr_queues;			/* constant once CONNECTED */
+	u16 nr_queues; /* constant once CONNECTED */
 	struct vmc_queue *queues;
 };
 

@@ -15,16 +15,16 @@
 #include "trace.h"
 
 static const struct rhashtable_params flow_sock_params = {
-	.key_len	= sizeof(struct sock *),
-	.key_offset	= offsetof(struct vmc_flow, sk),
-	.head_offset	= offsetof(struct vmc_flow, sock_node),
+	.key_len = sizeof(struct sock *),
+	.key_offset = offsetof(struct vmc_flow, sk),
+	.head_offset = offsetof(struct vmc_flow, sock_node),
 	.automatic_shrinking = true,
 };
 
 static const struct rhashtable_params flow_key_params = {
-	.key_len	= sizeof(struct vmc_flow_key),
-	.key_offset	= offsetof(struct vmc_flow, key),
-	.head_offset	= offsetof(struct vmc_flow, key_node),
+	.key_len = sizeof(struct vmc_flow_key),
+	.key_offset = offsetof(struct vmc_flow, key),
+	.head_offset = offsetof(struct vmc_flow, key_node),
 	.automatic_shrinking = true,
 };
 

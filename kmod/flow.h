@@ -35,14 +35,14 @@ enum vmc_hold {
 };
 
 /* Why a flow is CLOSED. */
-#define VMC_REASONS(X)			\
-	X(NONE, "none")			\
-	X(SOCKET_GONE, "socket-gone")	\
-	X(REJECTED, "rejected")		\
-	X(PEER_CLOSED, "peer-closed")	\
-	X(CHAN_CLOSED, "channel-closed")\
-	X(PROGRAM_GONE, "program-gone")	\
-	X(GIVEN_BACK, "given-back")	\
+#define VMC_REASONS(X)                   \
+	X(NONE, "none")                  \
+	X(SOCKET_GONE, "socket-gone")    \
+	X(REJECTED, "rejected")          \
+	X(PEER_CLOSED, "peer-closed")    \
+	X(CHAN_CLOSED, "channel-closed") \
+	X(PROGRAM_GONE, "program-gone")  \
+	X(GIVEN_BACK, "given-back")      \
 	X(BAD_RECORD, "bad-record")
 
 enum vmc_reason {
@@ -53,54 +53,54 @@ enum vmc_reason {
 
 struct vmc_flow_key {
 	u32 peer;
-	struct vmc_tuple tuple;		/* saddr, sport: ours */
+	struct vmc_tuple tuple; /* saddr, sport: ours */
 };
 
 struct vmc_flow {
 	refcount_t refcnt;
 	struct rcu_head rcu;
-	struct sock *sk;		/* holds a reference */
-	struct vmc_chan *chan;		/* holds a reference */
-	struct vmc_queue *queue;	/* since BOUND */
+	struct sock *sk;	 /* holds a reference */
+	struct vmc_chan *chan;	 /* holds a reference */
+	struct vmc_queue *queue; /* since BOUND */
 
 	struct rhash_head sock_node;
 	struct rhash_head key_node;
-	struct list_head chan_node;	/* chan->lock */
-	bool is_wanted;			/* chan->lock; offered, or as soon as possible */
+	struct list_head chan_node; /* chan->lock */
+	bool is_wanted;		    /* chan->lock; offered, or as soon as possible */
 
 	/* Constant since adoption. */
 	struct vmc_flow_key key;
-	u32 iss;			/* initial sequence numbers: mine, */
-	u32 irs;			/* and the peer's */
-	u32 handle;			/* in records to me */
-	bool is_active;			/* we connected, the peer accepted */
+	u32 iss;	/* initial sequence numbers: mine, */
+	u32 irs;	/* and the peer's */
+	u32 handle;	/* in records to me */
+	bool is_active; /* we connected, the peer accepted */
 
 	/* Written under the socket's spinlock; read anywhere. */
 	enum vmc_flow_state state;
 	enum vmc_reason reason;
-	u32 peer_handle;		/* in records to the peer; 0: it has proved nothing */
+	u32 peer_handle; /* in records to the peer; 0: it has proved nothing */
 
 	/* Owner of the socket lock. */
-	u32 ring_end;			/* behind the last byte sent by the ring */
-	u32 verdict_bytes;		/* for which the last verdict still holds */
-	bool verdict_ring;		/* the verdict: by the ring */
+	u32 ring_end;	   /* behind the last byte sent by the ring */
+	u32 verdict_bytes; /* for which the last verdict still holds */
+	bool verdict_ring; /* the verdict: by the ring */
 	bool has_used_ring;
-	enum vmc_hold hold;		/* read by pollers, too */
-	bool is_corked;			/* by the user, but not while we hold */
-	u32 nr_sends;			/* before BOUND */
+	enum vmc_hold hold; /* read by pollers, too */
+	bool is_corked;	    /* by the user, but not while we hold */
+	u32 nr_sends;	    /* before BOUND */
 
 	/* Queue's tx_lock. */
 	u32 tx_pages;
 	u32 cur_page;
 	u32 cur_off;
 	struct list_head wait;
-	u32 wait_pages;			/* woken when it holds no more; U32_MAX: on room */
+	u32 wait_pages; /* woken when it holds no more; U32_MAX: on room */
 
 	/* Socket's spinlock. */
-	struct sk_buff_head rx_pending;	/* came while the socket was owned */
+	struct sk_buff_head rx_pending; /* came while the socket was owned */
 	u32 ack_seq;			/* of a deferred ACKREQ */
 	bool wants_ack;
-	bool has_lost_bytes;		/* the peer closed before it had them all */
+	bool has_lost_bytes; /* the peer closed before it had them all */
 };
 
 int vmc_flows_init(void);

@@ -142,8 +142,8 @@ struct vmc_mapping {
 	struct gntab_unmap_queue_data unmap;
 	u32 nr_pages;
 	u32 nr_mapped;
-	struct page **pages;		/* head, directory, others */
-	struct gnttab_unmap_grant_ref *ops;	/* of the first nr_mapped pages */
+	struct page **pages;		    /* head, directory, others */
+	struct gnttab_unmap_grant_ref *ops; /* of the first nr_mapped pages */
 };
 
 static void mapping_free(struct vmc_mapping *m)
@@ -306,9 +306,9 @@ int vmc_map_half(struct vmc_half *half, domid_t domid, grant_ref_t head_ref,
 	m = mapping_alloc(1 + half->nr_dir + half->nr_pages);
 	if (!m)
 		goto err_half;
-	err = mapping_add(m, domid, &head_ref, 1) ?:
-	      map_directory(m, domid, &head) ?:
-	      map_others(m, domid, half->nr_pages);
+	err = mapping_add(m, domid, &head_ref, 1)    ?:
+		      map_directory(m, domid, &head) ?:
+						       map_others(m, domid, half->nr_pages);
 	if (err)
 		goto err_mapping;
 

@@ -21,8 +21,8 @@ struct vmc_half {
 	u32 nr_returns;
 	u32 nr_data;
 
-	struct vmc_record **records;	/* address a record page */
-	__le32 **returns;		/* address a return page */
+	struct vmc_record **records; /* address a record page */
+	__le32 **returns;	     /* address a return page */
 	struct page **data;
 };
 

@@ -24,8 +24,8 @@
 #include "trace.h"
 
 /* The key's second half: no answer is an offer sent back. */
-#define PROOF_OPEN	0x766d632d6f70656eULL	/* "vmc-open" */
-#define PROOF_ACCEPT	0x766d632d61636370ULL	/* "vmc-accp" */
+#define PROOF_OPEN   0x766d632d6f70656eULL /* "vmc-open" */
+#define PROOF_ACCEPT 0x766d632d61636370ULL /* "vmc-accp" */
 
 /* @iss, @irs: of the record's sender, whose view @tuple is. */
 static __le64 handshake_proof(const struct vmc_tuple *tuple, u32 iss, u32 irs, u64 kind)
@@ -114,8 +114,8 @@ int vmc_rx_open(struct vmc_queue *q, const struct vmc_record *rec)
 	handshake_reverse(&key.tuple, &rec->open.tuple);
 	flow = vmc_flow_by_key(&key);
 	if (flow && flow->chan == q->chan && handshake_choose_queue(flow) == q &&
-	    rec->open.proof == handshake_proof(&rec->open.tuple, flow->irs, flow->iss,
-					       PROOF_OPEN)) {
+	    rec->open.proof ==
+		    handshake_proof(&rec->open.tuple, flow->irs, flow->iss, PROOF_OPEN)) {
 		bh_lock_sock(flow->sk);
 		/* BOUND: our offers have crossed, and it is the peer who answers. */
 		is_known = rec->open.handle && flow->state != VMC_FLOW_CLOSED;

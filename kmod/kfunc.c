@@ -96,14 +96,14 @@ BTF_KFUNCS_END(kfunc_ids)
  */
 static int kfunc_filter(const struct bpf_prog *prog, u32 id)
 {
-	return prog->type == BPF_PROG_TYPE_SOCK_OPS || prog->type == BPF_PROG_TYPE_SK_MSG ?
-	       0 : -EACCES;
+	return prog->type == BPF_PROG_TYPE_SOCK_OPS || prog->type == BPF_PROG_TYPE_SK_MSG ? 0 :
+											    -EACCES;
 }
 
 static const struct btf_kfunc_id_set kfunc_set = {
-	.owner	= THIS_MODULE,
-	.set	= &kfunc_ids,
-	.filter	= kfunc_filter,
+	.owner = THIS_MODULE,
+	.set = &kfunc_ids,
+	.filter = kfunc_filter,
 };
 
 /* They go with the module's BTF, so there is no exit. A module has one set a hook. */

@@ -109,11 +109,11 @@ static void loopback_poll_done(struct vmc_queue *q, bool is_spurious)
 }
 
 static const struct vmc_transport loopback_transport = {
-	.name		= "loopback",
-	.connect	= loopback_connect,
-	.fail		= loopback_fail,
-	.notify		= loopback_notify,
-	.poll_done	= loopback_poll_done,
+	.name = "loopback",
+	.connect = loopback_connect,
+	.fail = loopback_fail,
+	.notify = loopback_notify,
+	.poll_done = loopback_poll_done,
 };
 
 int vmc_loopback_init(void)

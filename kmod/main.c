@@ -20,7 +20,8 @@
 
 static unsigned int data_pages = 1024;
 module_param(data_pages, uint, 0444);
-MODULE_PARM_DESC(data_pages, "Pages a queue to send from, granted to each connected peer (64 to 8192)");
+MODULE_PARM_DESC(data_pages,
+		 "Pages a queue to send from, granted to each connected peer (64 to 8192)");
 
 static unsigned int records = 1024;
 module_param(records, uint, 0444);
@@ -32,7 +33,8 @@ MODULE_PARM_DESC(queues, "Queues a channel, at most; the lower of both sides cou
 
 static bool loopback;
 module_param(loopback, bool, 0444);
-MODULE_PARM_DESC(loopback, "Make a channel between the peer ids 65536 and 65537 of this kernel, for tests");
+MODULE_PARM_DESC(loopback,
+		 "Make a channel between the peer ids 65536 and 65537 of this kernel, for tests");
 
 /**
  * vmc_half_init_own() - vmc_half_init() with the sizes of the module parameters
@@ -42,13 +44,12 @@ int vmc_half_init_own(struct vmc_half *half)
 {
 	u32 nr_data = clamp(data_pages, 64u, VMC_MAX_DATA_PAGES);
 	u32 nr_records = clamp(rounddown_pow_of_two(records | 1),
-			       (unsigned long)VMC_RECORDS_PER_PAGE,
-			       (unsigned long)VMC_MAX_RECORDS);
+			       (unsigned long)VMC_RECORDS_PER_PAGE, (unsigned long)VMC_MAX_RECORDS);
 	/* Small messages share pages: room for several segments a page. */
 	u32 nr_returns = min(roundup_pow_of_two(nr_data) * 4, (unsigned long)VMC_MAX_RETURNS);
 
-	return vmc_half_init(half, nr_records,
-			     max_t(u32, nr_returns, VMC_RETURNS_PER_PAGE), nr_data);
+	return vmc_half_init(half, nr_records, max_t(u32, nr_returns, VMC_RETURNS_PER_PAGE),
+			     nr_data);
 }
 
 u16 vmc_max_queues(void)

@@ -40,10 +40,10 @@ static void netdev_get_drvinfo(struct net_device *dev, struct ethtool_drvinfo *i
 }
 
 static const struct ethtool_ops netdev_ethtool_ops = {
-	.get_drvinfo		= netdev_get_drvinfo,
-	.get_sset_count		= netdev_get_sset_count,
-	.get_strings		= netdev_get_strings,
-	.get_ethtool_stats	= netdev_get_stats,
+	.get_drvinfo = netdev_get_drvinfo,
+	.get_sset_count = netdev_get_sset_count,
+	.get_strings = netdev_get_strings,
+	.get_ethtool_stats = netdev_get_stats,
 };
 
 /* No packet plane yet: what is routed here is dropped and counted. */

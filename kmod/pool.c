@@ -17,8 +17,8 @@
 #include "pool.h"
 #include "queue.h"
 
-#define POOL_NONE	U32_MAX
-#define POOL_MIN_PAGES	4	/* a flow may hold so many as long as there are any */
+#define POOL_NONE      U32_MAX
+#define POOL_MIN_PAGES 4 /* a flow may hold so many as long as there are any */
 
 int vmc_pool_init(struct vmc_pool *pool, u32 nr_pages, u32 max_segs)
 {

@@ -12,9 +12,9 @@ struct vmc_flow;
 struct vmc_tx;
 
 struct vmc_pool_page {
-	struct vmc_flow *flow;	/* while segs != 0; NULL: the flow is gone */
-	u32 segs;		/* outstanding */
-	u32 next;		/* on the free list */
+	struct vmc_flow *flow; /* while segs != 0; NULL: the flow is gone */
+	u32 segs;	       /* outstanding */
+	u32 next;	       /* on the free list */
 };
 
 /* All under the queue's tx_lock. */
@@ -23,8 +23,8 @@ struct vmc_pool {
 	u32 nr_pages;
 	u32 nr_free;
 	u32 first_free;
-	u32 segs;		/* outstanding, of all pages */
-	u32 max_segs;		/* what fits in the peer's return ring */
+	u32 segs;     /* outstanding, of all pages */
+	u32 max_segs; /* what fits in the peer's return ring */
 };
 
 int vmc_pool_init(struct vmc_pool *pool, u32 nr_pages, u32 max_segs);

@@ -23,7 +23,7 @@
 
 enum { PROTO_BASE, PROTO_PROGRAM, PROTO_VARIANTS };
 
-static struct proto protos[2][PROTO_VARIANTS];	/* [is_v6] */
+static struct proto protos[2][PROTO_VARIANTS]; /* [is_v6] */
 
 static bool proto_is_v6(const struct sock *sk)
 {
@@ -82,9 +82,8 @@ static bool proto_close_resets(const struct sock *sk)
 
 	if (sock_flag(sk, SOCK_LINGER) && !sk->sk_lingertime)
 		return true;
-	return last && before(tp->copied_seq,
-			      TCP_SKB_CB(last)->end_seq -
-			      !!(TCP_SKB_CB(last)->tcp_flags & TCPHDR_FIN));
+	return last && before(tp->copied_seq, TCP_SKB_CB(last)->end_seq -
+						      !!(TCP_SKB_CB(last)->tcp_flags & TCPHDR_FIN));
 }
 
 static void vmc_close(struct sock *sk, long timeout)

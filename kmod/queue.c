@@ -186,7 +186,7 @@ static int queue_reap(struct vmc_queue *q)
  * Who takes returns takes them for all: the doorbell that others wait for may never
  * come now. The worker looks after them.
  */
-static void queue_unlock(struct vmc_queue *q)
+static void queue_unlock(struct vmc_queue *q) __releases(&q->tx_lock)
 {
 	bool kick = q->has_reaped && !list_empty(&q->waiters);
 

@@ -18,32 +18,32 @@ struct vmc_chan;
 struct vmc_flow;
 
 /* Slots that data leaves free for the control records of flows. */
-#define VMC_CTRL_SLOTS		16
+#define VMC_CTRL_SLOTS 16
 
 struct vmc_queue {
 	struct vmc_chan *chan;
 	u16 index;
-	void *priv;			/* the transport's */
+	void *priv; /* the transport's */
 	struct vmc_half own;
 	struct vmc_half peer;
 	struct vmc_ring ring;
-	struct napi_struct napi;	/* record consumer */
+	struct napi_struct napi; /* record consumer */
 
-	spinlock_t tx_lock;		/* record producer, return consumer and: */
+	spinlock_t tx_lock; /* record producer, return consumer and: */
 	bool tx_dead;
 	struct vmc_pool pool;
 	u32 slots_reserved;
-	struct list_head waiters;	/* flows out of space; hold a reference */
-	bool has_reaped;		/* since the lock was taken */
-	struct list_head ctrl;		/* control records that found no slot */
+	struct list_head waiters; /* flows out of space; hold a reference */
+	bool has_reaped;	  /* since the lock was taken */
+	struct list_head ctrl;	  /* control records that found no slot */
 	u64 tx_bytes;
 
-	spinlock_t ret_lock;		/* return producer and: */
+	spinlock_t ret_lock; /* return producer and: */
 	bool rx_dead;
-	u16 *consumed;			/* a peer's data page: segments to return */
-	struct delayed_work scan_work;	/* for pages that are held longer */
+	u16 *consumed;		       /* a peer's data page: segments to return */
+	struct delayed_work scan_work; /* for pages that are held longer */
 
-	u64 rx_bytes;			/* the worker's */
+	u64 rx_bytes; /* the worker's */
 };
 
 /* Where the bytes of a record under construction go. */

@@ -20,11 +20,11 @@
 #include "rx.h"
 #include "stats.h"
 
-#define RX_SCAN_INTERVAL	msecs_to_jiffies(20)
+#define RX_SCAN_INTERVAL msecs_to_jiffies(20)
 
 struct rx_ubuf {
 	struct ubuf_info ubuf;
-	struct vmc_queue *q;		/* holds a reference to the channel */
+	struct vmc_queue *q; /* holds a reference to the channel */
 	u32 nr_segs;
 	u32 page[VMC_MAX_SEGS];
 };
@@ -63,7 +63,7 @@ static void __rx_consumed(struct vmc_queue *q, u32 page)
 }
 
 /* Ends the ret_lock section. */
-static void rx_publish_returns(struct vmc_queue *q)
+static void rx_publish_returns(struct vmc_queue *q) __releases(&q->ret_lock)
 {
 	bool notify = vmc_ret_publish(&q->ring);
 

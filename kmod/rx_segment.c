@@ -11,7 +11,7 @@
 #include "rx.h"
 
 /* Payload of one segment; TCP does not mind segments beyond the MSS. */
-#define RX_SEGMENT_LEN	8192u
+#define RX_SEGMENT_LEN 8192u
 
 static void segment_fill_ip(struct sk_buff *skb, const struct sock *sk, bool is_v6)
 {

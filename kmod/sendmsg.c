@@ -24,12 +24,12 @@
 enum send_route {
 	SEND_TCP,
 	SEND_RING,
-	SEND_HOLD_TCP,		/* TCP has to drain, then RING */
-	SEND_HOLD_RING,		/* the ring has to drain, then TCP */
+	SEND_HOLD_TCP,	/* TCP has to drain, then RING */
+	SEND_HOLD_RING, /* the ring has to drain, then TCP */
 };
 
 /* Flags whose meaning is TCP's own. */
-#define SEND_TCP_FLAGS	(MSG_OOB | MSG_FASTOPEN | MSG_PROBE)
+#define SEND_TCP_FLAGS (MSG_OOB | MSG_FASTOPEN | MSG_PROBE)
 
 static bool tcp_is_drained(const struct tcp_sock *tp)
 {
@@ -79,7 +79,7 @@ static void send_advance(struct sock *sk, u32 len)
 	WRITE_ONCE(tp->snd_nxt, seq);
 	tp->pushed_seq = seq;
 	tp->snd_sml = seq;
-	tp->snd_up = seq;	/* not in urgent mode: tcp_urg_mode() */
+	tp->snd_up = seq; /* not in urgent mode: tcp_urg_mode() */
 	WRITE_ONCE(tp->snd_una, seq);
 	tp->bytes_sent += len;
 	tp->bytes_acked += len;
@@ -153,15 +153,16 @@ static int send_tcp(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg)
 }
 
 /* The program let bytes pass that are copied already: send just these. */
-static int send_tcp_copied(struct sock *sk, struct vmc_flow *flow, const struct vmc_tx *tx, int flags)
+static int send_tcp_copied(struct sock *sk, struct vmc_flow *flow, const struct vmc_tx *tx,
+			   int flags)
 {
 	struct bio_vec bvec[VMC_MAX_SEGS];
 	struct msghdr msg = { .msg_flags = flags & ~MSG_SPLICE_PAGES };
 	u32 i;
 
 	for (i = 0; i < tx->nr_segs; i++)
-		bvec_set_page(&bvec[i], flow->queue->own.data[tx->seg[i].page],
-			      tx->seg[i].len, tx->seg[i].off);
+		bvec_set_page(&bvec[i], flow->queue->own.data[tx->seg[i].page], tx->seg[i].len,
+			      tx->seg[i].off);
 	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, bvec, tx->nr_segs, tx->len);
 	return send_tcp(sk, flow, &msg);
 }
@@ -275,8 +276,8 @@ static void send_end_hold(struct sock *sk, struct vmc_flow *flow)
 }
 
 /* A connection that is only a question and an answer is better off by TCP. */
-#define SEND_WORTH_BYTES	SZ_16K
-#define SEND_WORTH_MESSAGES	2
+#define SEND_WORTH_BYTES    SZ_16K
+#define SEND_WORTH_MESSAGES 2
 
 static bool send_is_worth(const struct vmc_flow *flow, size_t size)
 {

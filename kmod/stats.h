@@ -7,36 +7,36 @@
 #include <linux/types.h>
 
 /* Name and meaning; docs/operations.md explains each. */
-#define VMC_STATS(X)			\
-	X(tx_bytes)			\
-	X(rx_bytes)			\
-	X(tx_records)			\
-	X(rx_records)			\
-	X(tx_tcp_bytes)			\
-	X(tx_doorbells)			\
-	X(rx_doorbells)			\
-	X(rx_doorbells_spurious)	\
-	X(tx_waits)			\
-	X(tx_holds)			\
-	X(tx_starved)			\
-	X(rx_deferred)			\
-	X(rx_crafted)			\
-	X(rx_stale)			\
-	X(rx_no_memory)			\
-	X(flows_opened)			\
-	X(flows_bound)			\
-	X(flows_rejected)		\
-	X(flows_fallen_back)		\
-	X(flows_closed)			\
-	X(chans_connected)		\
-	X(chans_closed)			\
+#define VMC_STATS(X)             \
+	X(tx_bytes)              \
+	X(rx_bytes)              \
+	X(tx_records)            \
+	X(rx_records)            \
+	X(tx_tcp_bytes)          \
+	X(tx_doorbells)          \
+	X(rx_doorbells)          \
+	X(rx_doorbells_spurious) \
+	X(tx_waits)              \
+	X(tx_holds)              \
+	X(tx_starved)            \
+	X(rx_deferred)           \
+	X(rx_crafted)            \
+	X(rx_stale)              \
+	X(rx_no_memory)          \
+	X(flows_opened)          \
+	X(flows_bound)           \
+	X(flows_rejected)        \
+	X(flows_fallen_back)     \
+	X(flows_closed)          \
+	X(chans_connected)       \
+	X(chans_closed)          \
 	X(chan_protocol_errors)
 
 enum vmc_stat {
 #define X(name) VMC_STAT_##name,
 	VMC_STATS(X)
 #undef X
-	VMC_NR_STATS
+		VMC_NR_STATS
 };
 
 struct vmc_stats {
@@ -46,8 +46,8 @@ struct vmc_stats {
 DECLARE_PER_CPU(struct vmc_stats, vmc_stats);
 
 /* Any context. */
-#define vmc_stat_add(name, n)	this_cpu_add(vmc_stats.v[VMC_STAT_##name], n)
-#define vmc_stat_inc(name)	vmc_stat_add(name, 1)
+#define vmc_stat_add(name, n) this_cpu_add(vmc_stats.v[VMC_STAT_##name], n)
+#define vmc_stat_inc(name)    vmc_stat_add(name, 1)
 
 extern const char *const vmc_stat_names[VMC_NR_STATS];
 

@@ -21,8 +21,13 @@ void vmc_loopback_exit(void);
 int vmc_xenbus_init(void);
 void vmc_xenbus_exit(void);
 #else
-static inline int vmc_xenbus_init(void) { return 0; }
-static inline void vmc_xenbus_exit(void) { }
+static inline int vmc_xenbus_init(void)
+{
+	return 0;
+}
+static inline void vmc_xenbus_exit(void)
+{
+}
 #endif
 
 #endif

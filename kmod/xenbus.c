@@ -36,16 +36,16 @@
 #include "stats.h"
 #include "transport.h"
 
-#define XEN_MAX_QUEUES	16
+#define XEN_MAX_QUEUES 16
 
 struct xen_queue {
 	struct vmc_queue *q;
 	struct vmc_grants grants;
 	struct vmc_mapping *mapping;
 	evtchn_port_t port;
-	int irq;			/* 0: not bound */
+	int irq; /* 0: not bound */
 	unsigned long flags;
-#define XEN_QUEUE_EOI	0		/* the interrupt waits for its end */
+#define XEN_QUEUE_EOI 0 /* the interrupt waits for its end */
 };
 
 struct xen_chan {
@@ -53,8 +53,8 @@ struct xen_chan {
 	struct vmc_chan *chan;
 	struct work_struct fail_work;
 
-	struct mutex lock;		/* set-up and end; and: */
-	bool is_wanted;			/* frontend: by a flow */
+	struct mutex lock; /* set-up and end; and: */
+	bool is_wanted;	   /* frontend: by a flow */
 	bool is_closed;
 	u16 nr_queues;
 	struct xen_queue *queues;
@@ -124,9 +124,9 @@ static int xen_queue_grant(struct xen_chan *xc, struct xen_queue *xq)
 {
 	struct vmc_half *own = &xq->q->own;
 
-	return vmc_half_init_own(own) ?:
-	       vmc_half_alloc_pages(own) ?:
-	       vmc_grant_half(own, xc->dev->otherend_id, &xq->grants);
+	return vmc_half_init_own(own)		 ?:
+		       vmc_half_alloc_pages(own) ?:
+		       vmc_grant_half(own, xc->dev->otherend_id, &xq->grants);
 }
 
 static int xen_read_u32(const char *dir, int queue, const char *key, u32 *val)
@@ -173,10 +173,9 @@ again:
 	for (i = 0; !err && i < xc->nr_queues; i++)
 		err = xen_write_queue(xc, xbt, i);
 	if (!err && xen_is_frontend(xc->dev))
-		err = xenbus_printf(xbt, xc->dev->nodename, VMC_XS_VERSION, "%u",
-				    VMC_PROTOCOL_VERSION) ?:
-		      xenbus_printf(xbt, xc->dev->nodename, VMC_XS_NUM_QUEUES, "%u",
-				    xc->nr_queues);
+		err = xenbus_printf(xbt, xc->dev->nodename, VMC_XS_VERSION, "%u", VMC_PROTOCOL_VERSION) ?:
+			      xenbus_printf(xbt, xc->dev->nodename, VMC_XS_NUM_QUEUES, "%u",
+					    xc->nr_queues);
 	if (err) {
 		xenbus_transaction_end(xbt, 1);
 		return err;
@@ -248,7 +247,7 @@ static void __front_setup(struct xen_chan *xc)
 	err = xen_queues_alloc(xc, xen_choose_nr_queues(dev));
 	for (i = 0; !err && i < xc->nr_queues; i++)
 		err = xen_queue_grant(xc, &xc->queues[i]) ?:
-		      xenbus_alloc_evtchn(dev, &xc->queues[i].port);
+			      xenbus_alloc_evtchn(dev, &xc->queues[i].port);
 	err = err ?: xen_write_queues(xc);
 	if (err)
 		__xen_fatal(xc, err, "setting up queues");
@@ -308,7 +307,7 @@ static void front_backend_changed(struct xenbus_device *dev, enum xenbus_state s
 	case XenbusStateConnected:
 		__front_connect(xc);
 		break;
-	case XenbusStateUnknown:	/* the backend's domain is gone */
+	case XenbusStateUnknown: /* the backend's domain is gone */
 	case XenbusStateClosing:
 	case XenbusStateClosed:
 		__xen_close(xc);
@@ -331,13 +330,13 @@ static int back_queue_connect(struct xen_chan *xc, struct xen_queue *xq)
 	int ret;
 
 	ret = xen_read_u32(xc->dev->otherend, xq->q->index, VMC_XS_EVTCHN, &port) ?:
-	      xen_queue_map(xc, xq) ?:
-	      xen_queue_grant(xc, xq) ?:
-	      vmc_queue_setup(xq->q);
+		      xen_queue_map(xc, xq)					  ?:
+		      xen_queue_grant(xc, xq)					  ?:
+		      vmc_queue_setup(xq->q);
 	if (ret)
 		return ret;
-	ret = bind_interdomain_evtchn_to_irqhandler_lateeoi(xc->dev, port, xen_interrupt, 0,
-							    "vmc", xq);
+	ret = bind_interdomain_evtchn_to_irqhandler_lateeoi(xc->dev, port, xen_interrupt, 0, "vmc",
+							    xq);
 	if (ret < 0)
 		return ret;
 	xq->irq = ret;
@@ -384,7 +383,7 @@ static void back_frontend_changed(struct xenbus_device *dev, enum xenbus_state s
 		__xen_close(xc);
 		xenbus_switch_state(dev, XenbusStateClosing);
 		break;
-	case XenbusStateUnknown:	/* the frontend's domain is gone */
+	case XenbusStateUnknown: /* the frontend's domain is gone */
 	case XenbusStateClosed:
 		__xen_close(xc);
 		xenbus_switch_state(dev, XenbusStateClosed);
@@ -434,20 +433,20 @@ static void xen_fail(struct vmc_chan *chan)
 }
 
 static const struct vmc_transport xen_transport = {
-	.name		= "xen",
-	.connect	= xen_connect,
-	.fail		= xen_fail,
-	.notify		= xen_notify,
-	.poll_done	= xen_poll_done,
+	.name = "xen",
+	.connect = xen_connect,
+	.fail = xen_fail,
+	.notify = xen_notify,
+	.poll_done = xen_poll_done,
 };
 
 static int xen_tell_frontend(struct xenbus_device *dev)
 {
 	int err;
 
-	err = xenbus_printf(XBT_NIL, dev->nodename, VMC_XS_VERSION, "%u",
-			    VMC_PROTOCOL_VERSION) ?:
-	      xenbus_printf(XBT_NIL, dev->nodename, VMC_XS_MAX_QUEUES, "%u", vmc_max_queues());
+	err = xenbus_printf(XBT_NIL, dev->nodename, VMC_XS_VERSION, "%u", VMC_PROTOCOL_VERSION) ?:
+		      xenbus_printf(XBT_NIL, dev->nodename, VMC_XS_MAX_QUEUES, "%u",
+				    vmc_max_queues());
 	return err ?: xenbus_switch_state(dev, XenbusStateInitWait);
 }
 
@@ -548,14 +547,9 @@ static ssize_t rx_bytes_show(struct device *dev, struct device_attribute *attr, 
 }
 static DEVICE_ATTR_RO(rx_bytes);
 
-static struct attribute *xen_attrs[] = {
-	&dev_attr_state.attr,
-	&dev_attr_queues.attr,
-	&dev_attr_flows.attr,
-	&dev_attr_tx_bytes.attr,
-	&dev_attr_rx_bytes.attr,
-	NULL
-};
+static struct attribute *xen_attrs[] = { &dev_attr_state.attr,	  &dev_attr_queues.attr,
+					 &dev_attr_flows.attr,	  &dev_attr_tx_bytes.attr,
+					 &dev_attr_rx_bytes.attr, NULL };
 
 static const struct attribute_group xen_group = {
 	.name = "vmc",
@@ -564,10 +558,7 @@ static const struct attribute_group xen_group = {
 
 static const struct attribute_group *xen_groups[] = { &xen_group, NULL };
 
-static const struct xenbus_device_id xen_ids[] = {
-	{ VMC_XS_DEVICE },
-	{ "" }
-};
+static const struct xenbus_device_id xen_ids[] = { { VMC_XS_DEVICE }, { "" } };
 
 static struct xenbus_driver front_driver = {
 	.ids = xen_ids,

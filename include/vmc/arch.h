@@ -16,13 +16,13 @@
 #include <asm/byteorder.h>
 
 /* The virt_ barriers order against the other VM's CPUs also on a UP kernel. */
-#define vmc_mb()			virt_mb()
-#define vmc_load(p)			le32_to_cpu(READ_ONCE(*(p)))
-#define vmc_load_acquire(p)		le32_to_cpu(virt_load_acquire(p))
-#define vmc_store(p, v)			WRITE_ONCE(*(p), cpu_to_le32(v))
-#define vmc_store_release(p, v)		virt_store_release(p, cpu_to_le32(v))
+#define vmc_mb()		virt_mb()
+#define vmc_load(p)		le32_to_cpu(READ_ONCE(*(p)))
+#define vmc_load_acquire(p)	le32_to_cpu(virt_load_acquire(p))
+#define vmc_store(p, v)		WRITE_ONCE(*(p), cpu_to_le32(v))
+#define vmc_store_release(p, v) virt_store_release(p, cpu_to_le32(v))
 /* After a memcpy() out of shared memory: the compiler may not read there again. */
-#define vmc_copied(p)			barrier_data(p)
+#define vmc_copied(p)		barrier_data(p)
 
 #else
 
@@ -40,19 +40,19 @@ typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
 
-#define vmc_mb()			__atomic_thread_fence(__ATOMIC_SEQ_CST)
-#define vmc_load(p)			le32toh(__atomic_load_n(p, __ATOMIC_RELAXED))
-#define vmc_load_acquire(p)		le32toh(__atomic_load_n(p, __ATOMIC_ACQUIRE))
-#define vmc_store(p, v)			__atomic_store_n(p, htole32(v), __ATOMIC_RELAXED)
-#define vmc_store_release(p, v)		__atomic_store_n(p, htole32(v), __ATOMIC_RELEASE)
-#define vmc_copied(p)			__asm__ volatile("" : : "r"(p) : "memory")
+#define vmc_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define vmc_load(p)		le32toh(__atomic_load_n(p, __ATOMIC_RELAXED))
+#define vmc_load_acquire(p)	le32toh(__atomic_load_n(p, __ATOMIC_ACQUIRE))
+#define vmc_store(p, v)		__atomic_store_n(p, htole32(v), __ATOMIC_RELAXED)
+#define vmc_store_release(p, v) __atomic_store_n(p, htole32(v), __ATOMIC_RELEASE)
+#define vmc_copied(p)		__asm__ volatile("" : : "r"(p) : "memory")
 
-#define le16_to_cpu(v)			le16toh(v)
-#define le32_to_cpu(v)			le32toh(v)
-#define le64_to_cpu(v)			le64toh(v)
-#define cpu_to_le16(v)			htole16(v)
-#define cpu_to_le32(v)			htole32(v)
-#define cpu_to_le64(v)			htole64(v)
+#define le16_to_cpu(v)		le16toh(v)
+#define le32_to_cpu(v)		le32toh(v)
+#define le64_to_cpu(v)		le64toh(v)
+#define cpu_to_le16(v)		htole16(v)
+#define cpu_to_le32(v)		htole32(v)
+#define cpu_to_le64(v)		htole64(v)
 
 #endif
 

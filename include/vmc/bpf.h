@@ -7,9 +7,9 @@
 #define VMC_BPF_H
 
 /* Directory of pins and the pins in it. */
-#define VMC_PIN_DIR		"/sys/fs/bpf/vmc"
-#define VMC_PIN_PEERS		VMC_PIN_DIR "/peers"
-#define VMC_PIN_SOCKS		VMC_PIN_DIR "/socks"
+#define VMC_PIN_DIR   "/sys/fs/bpf/vmc"
+#define VMC_PIN_PEERS VMC_PIN_DIR "/peers"
+#define VMC_PIN_SOCKS VMC_PIN_DIR "/socks"
 
 /* Peers map (hash): who lives behind an address. IPv4 is stored as ::ffff:a.b.c.d. */
 struct vmc_peer_key {
@@ -24,9 +24,9 @@ struct vmc_peer_value {
 	__u32 peer;
 };
 
-#define VMC_PEER_LOOPBACK	0x10000
-#define VMC_MAX_PEERS		4096	/* addresses */
-#define VMC_MAX_SOCKS		65536	/* adopted sockets */
+#define VMC_PEER_LOOPBACK 0x10000
+#define VMC_MAX_PEERS	  4096	/* addresses */
+#define VMC_MAX_SOCKS	  65536 /* adopted sockets */
 
 #ifdef __bpf__
 /*

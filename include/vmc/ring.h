@@ -16,25 +16,25 @@
 #include "wire.h"
 
 struct vmc_ring {
-	struct vmc_head *head;			/* mine, peer reads */
-	struct vmc_record **records;		/* mine, a pointer a page */
-	__le32 **returns;			/* mine, a pointer a page */
+	struct vmc_head *head;	     /* mine, peer reads */
+	struct vmc_record **records; /* mine, a pointer a page */
+	__le32 **returns;	     /* mine, a pointer a page */
 	const struct vmc_head *peer_head;
 	const struct vmc_record *const *peer_records;
 	const __le32 *const *peer_returns;
 
-	u32 nr_records, nr_returns;		/* of mine */
+	u32 nr_records, nr_returns; /* of mine */
 	u32 peer_nr_records, peer_nr_returns;
 	u32 peer_nr_data;
 
 	/* Record producer. */
-	u32 rec_prod;		/* next slot to fill */
+	u32 rec_prod; /* next slot to fill */
 	u32 rec_published;
-	u32 peer_rec_cons;	/* last value seen */
+	u32 peer_rec_cons; /* last value seen */
 
 	/* Record consumer. */
-	u32 rec_cons;		/* next record to read */
-	u32 rec_consumed;	/* last value published */
+	u32 rec_cons;	  /* next record to read */
+	u32 rec_consumed; /* last value published */
 
 	/* Return producer. */
 	u32 ret_prod;
@@ -79,8 +79,7 @@ static inline int vmc_head_check(const struct vmc_head *head)
 		return -EPROTO;
 	if (!nr_data || nr_data > VMC_MAX_DATA_PAGES)
 		return -EPROTO;
-	nr_pages = nr_records / VMC_RECORDS_PER_PAGE +
-		   nr_returns / VMC_RETURNS_PER_PAGE + nr_data;
+	nr_pages = nr_records / VMC_RECORDS_PER_PAGE + nr_returns / VMC_RETURNS_PER_PAGE + nr_data;
 	if (nr_dir > VMC_MAX_DIR_PAGES ||
 	    nr_dir != (nr_pages + VMC_GREFS_PER_PAGE - 1) / VMC_GREFS_PER_PAGE)
 		return -EPROTO;
@@ -183,8 +182,9 @@ static inline bool vmc_rec_publish(struct vmc_ring *r)
  */
 static inline int vmc_rec_room_arm(struct vmc_ring *r)
 {
-	vmc_store(&r->head->cons_event, r->peer_rec_cons + (r->rec_published - r->peer_rec_cons) / 2);
-	vmc_mb();	/* pairs with vmc_rec_consumed() */
+	vmc_store(&r->head->cons_event,
+		  r->peer_rec_cons + (r->rec_published - r->peer_rec_cons) / 2);
+	vmc_mb(); /* pairs with vmc_rec_consumed() */
 	return vmc_rec_room(r);
 }
 
@@ -241,7 +241,7 @@ static inline bool vmc_rec_consumed(struct vmc_ring *r)
 		return false;
 	r->rec_consumed = r->rec_cons;
 	vmc_store_release(&r->head->rec_cons, r->rec_cons);
-	vmc_mb();	/* pairs with vmc_rec_room_arm() */
+	vmc_mb(); /* pairs with vmc_rec_room_arm() */
 	return vmc_event_passed(vmc_load(&r->peer_head->cons_event), r->rec_cons, old);
 }
 
@@ -254,7 +254,7 @@ static inline bool vmc_rec_consumed(struct vmc_ring *r)
 static inline bool vmc_rec_arm(struct vmc_ring *r)
 {
 	vmc_store(&r->head->rec_event, r->rec_cons);
-	vmc_mb();	/* pairs with vmc_rec_publish() */
+	vmc_mb(); /* pairs with vmc_rec_publish() */
 	return vmc_load(&r->peer_head->rec_prod) != r->rec_cons;
 }
 
@@ -285,7 +285,7 @@ static inline bool vmc_ret_publish(struct vmc_ring *r)
 		return false;
 	r->ret_published = r->ret_prod;
 	vmc_store_release(&r->head->ret_prod, r->ret_prod);
-	vmc_mb();	/* pairs with vmc_ret_arm() */
+	vmc_mb(); /* pairs with vmc_ret_arm() */
 	return vmc_event_passed(vmc_load(&r->peer_head->ret_event), r->ret_prod, old);
 }
 
@@ -330,7 +330,7 @@ static inline int vmc_ret_pop(struct vmc_ring *r, u32 *page, u32 *nr_segs)
 static inline bool vmc_ret_arm(struct vmc_ring *r, u32 nr)
 {
 	vmc_store(&r->head->ret_event, r->ret_cons + nr - 1);
-	vmc_mb();	/* pairs with vmc_ret_publish() */
+	vmc_mb(); /* pairs with vmc_ret_publish() */
 	return vmc_load(&r->peer_head->ret_prod) - r->ret_cons >= nr;
 }
 

@@ -59,7 +59,8 @@ bool outbuf_put(struct outbuf *out, uint32_t session, uint8_t type, const void *
 static void frame_done(struct decoder *dec, frame_fn fn, void *arg)
 {
 	if (dec->len >= FRAME_HEAD && !dec->overlong)
-		fn(arg, frame_u32(dec->body), dec->body[4], dec->body + FRAME_HEAD, dec->len - FRAME_HEAD);
+		fn(arg, frame_u32(dec->body), dec->body[4], dec->body + FRAME_HEAD,
+		   dec->len - FRAME_HEAD);
 	dec->len = 0;
 	dec->escaped = false;
 	dec->overlong = false;

@@ -11,8 +11,8 @@
  * Slot i of a guest (a vchan) belongs to port i of dom0 (virtio-serial), and a port to one `lab exec`
  * at a time: no two sessions ever share a stream.
  */
-#define NR_SLOTS 24
-#define SLOT_PATH "data/labd/%d"	/* in the guest's part of XenStore */
+#define NR_SLOTS  24
+#define SLOT_PATH "data/labd/%d" /* in the guest's part of XenStore */
 
 /* outbuf.c */
 ssize_t outbuf_flush(struct outbuf *out, struct link *link);

@@ -11,7 +11,7 @@
 
 #include "link.h"
 
-#define RING_SIZE 32768
+#define RING_SIZE  32768
 #define SERVE_LOCK "/run/lab/serve.lock"
 
 /*

@@ -14,12 +14,12 @@
 struct libxenvchan;
 
 struct link {
-	int fd;			/* port, socket; -1 for a vchan */
-	int epoll;		/* its edges */
+	int fd;	   /* port, socket; -1 for a vchan */
+	int epoll; /* its edges */
 	struct libxenvchan *vchan;
 };
 
-#define LINK_CLOSED	(-1)	/* the other side is gone (a port: for now) */
+#define LINK_CLOSED (-1) /* the other side is gone (a port: for now) */
 
 bool link_from_fd(struct link *link, int fd);
 bool link_serve(struct link *link, const char *path);

@@ -48,7 +48,7 @@ static void slot_start(int index, bool again)
 		return;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (again)
-		usleep(50000);	/* one that fails at once must not spin */
+		usleep(50000); /* one that fails at once must not spin */
 	slot_main(index);
 	_exit(0);
 }

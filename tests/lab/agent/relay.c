@@ -18,16 +18,16 @@
 #include "labd.h"
 
 #define MAX_TARGETS 16
-#define DOM0 "dom0"
+#define DOM0	    "dom0"
 
 /* Room for what one read can turn into. */
-#define ROOM (2 * FRAME_WIRE)
+#define ROOM	    (2 * FRAME_WIRE)
 
 /* A client that is gone for so long isn't coming back. */
-#define HANG_UP_MS 300
+#define HANG_UP_MS  300
 
 struct target {
-	char name[64];		/* "" when free */
+	char name[64]; /* "" when free */
 	int domid;
 	struct link link;
 	struct decoder dec;
@@ -39,11 +39,11 @@ struct relay {
 	struct link port;
 	struct decoder dec;
 	struct outbuf out;
-	uint32_t session;	/* 0: none */
+	uint32_t session; /* 0: none */
 	struct target *current;
 	struct xs_handle *xs;
 	bool watching;
-	long hung_up_since;	/* ms; 0: a client is there, or nothing is running */
+	long hung_up_since; /* ms; 0: a client is there, or nothing is running */
 	struct target targets[MAX_TARGETS];
 };
 
@@ -57,7 +57,8 @@ static void session_fail(struct relay *relay, uint32_t id, const char *why)
 static void target_close(struct relay *relay, struct target *target)
 {
 	if (relay->current == target)
-		session_fail(relay, relay->session, "the connection to the guest is lost (gone, saved or crashed?)");
+		session_fail(relay, relay->session,
+			     "the connection to the guest is lost (gone, saved or crashed?)");
 	link_close(&target->link);
 	target->name[0] = '\0';
 }

@@ -15,7 +15,7 @@
 
 #include "session.h"
 
-#define MAX_ARGS 4096
+#define MAX_ARGS  4096
 #define AFTER_MAX (256 * 1024)
 
 static void close_fd(int *fd)
@@ -116,7 +116,8 @@ static bool kill_once(pid_t sid)
 	DIR *proc = opendir("/proc");
 
 	while (proc && (entry = readdir(proc))) {
-		if (entry->d_name[0] < '1' || entry->d_name[0] > '9' || session_of(entry->d_name) != sid)
+		if (entry->d_name[0] < '1' || entry->d_name[0] > '9' ||
+		    session_of(entry->d_name) != sid)
 			continue;
 		kill(atoi(entry->d_name), SIGKILL);
 		found = true;
@@ -148,7 +149,8 @@ void session_kill(struct session *s)
 	session_end(s);
 }
 
-void session_open(struct session *s, uint32_t id, const uint8_t *data, size_t len, struct outbuf *out)
+void session_open(struct session *s, uint32_t id, const uint8_t *data, size_t len,
+		  struct outbuf *out)
 {
 	static char words[FRAME_DATA];
 	const char *why = "the agent could not start a process";
@@ -178,7 +180,7 @@ void session_frame(struct session *s, uint8_t type, const uint8_t *data, size_t 
 			s->in_head = 0;
 		}
 		if (len > sizeof(s->in_data) - s->in_tail)
-			return;		/* beyond the window */
+			return; /* beyond the window */
 		memcpy(s->in_data + s->in_tail, data, len);
 		s->in_tail += len;
 	} else if (type == FRAME_EOF) {
@@ -193,7 +195,7 @@ static bool feed_stdin(struct session *s)
 	size_t left = s->in_tail - s->in_head;
 	ssize_t n = left;
 
-	if (s->in < 0) {	/* the command closed it: swallow */
+	if (s->in < 0) { /* the command closed it: swallow */
 		s->in_head = s->in_tail;
 	} else if (left) {
 		n = write(s->in, s->in_data + s->in_head, left);
@@ -265,7 +267,8 @@ void drain_forever(void)
 	while (fds[0].fd >= 0 || fds[1].fd >= 0) {
 		poll(fds, 2, -1);
 		for (int i = 0; i < 2; i++) {
-			n = fds[i].fd >= 0 && fds[i].revents ? read(fds[i].fd, data, sizeof(data)) : 1;
+			n = fds[i].fd >= 0 && fds[i].revents ? read(fds[i].fd, data, sizeof(data)) :
+							       1;
 			if (!n || (n < 0 && errno != EAGAIN))
 				fds[i].fd = -1;
 		}
@@ -279,7 +282,7 @@ static bool reap(struct session *s)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid != s->pid || s->pidfd < 0)
-			continue;	/* a drainer, or killed with an earlier session */
+			continue; /* a drainer, or killed with an earlier session */
 		s->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 		close_fd(&s->pidfd);
 		return true;

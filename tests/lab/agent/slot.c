@@ -76,7 +76,8 @@ bool slot_serve(struct link *link)
 		if (moved < 0)
 			break;
 		fds[0] = (struct pollfd){ link_fd(link), POLLIN, 0 };
-		n = 1 + session_fds(&slot->session, fds + 1, outbuf_space(&slot->out) >= 2 * FRAME_WIRE);
+		n = 1 + session_fds(&slot->session, fds + 1,
+				    outbuf_space(&slot->out) >= 2 * FRAME_WIRE);
 		if (ppoll(fds, n, NULL, &none) > 0 && fds[0].revents)
 			link_ack(link);
 	}
