@@ -106,7 +106,7 @@ static void chan_free_rcu(struct rcu_head *rcu)
  * vmc_chan_put() - drop a reference
  * @chan: the channel
  *
- * Context: any. The queues were freed by vmc_chan_close() in process context,
+ * Context: any. The queues were freed by vmc_chan_finish() in process context,
  * but for their memory, which late destructors of skbs may still look at.
  */
 void vmc_chan_put(struct vmc_chan *chan)
@@ -160,7 +160,7 @@ int vmc_chan_set_queues(struct vmc_chan *chan, u16 nr_queues)
  * vmc_chan_connected() - both sides of every queue are mapped: begin to work
  * @chan: the channel
  *
- * Context: process, by the transport. A channel that is CLOSED stays so.
+ * Context: process, by the transport, which sees to it that it was not stopped.
  */
 void vmc_chan_connected(struct vmc_chan *chan)
 {
@@ -171,6 +171,10 @@ void vmc_chan_connected(struct vmc_chan *chan)
 		vmc_queue_start(&chan->queues[i]);
 
 	spin_lock_bh(&chan->lock);
+	if (WARN_ON_ONCE(chan->state == VMC_CHAN_CLOSED)) {
+		spin_unlock_bh(&chan->lock);
+		return;
+	}
 	/* Flows find queues behind this state: release. */
 	smp_store_release(&chan->state, VMC_CHAN_CONNECTED);
 	trace_vmc_chan_state(chan->peer, chan->state);
@@ -197,25 +201,18 @@ static struct vmc_flow *chan_first_flow(struct vmc_chan *chan)
 }
 
 /**
- * vmc_chan_close() - end the channel, all of its flows go on by TCP
+ * vmc_chan_stop() - begin to end the channel: no new flow, no new record
  * @chan: the channel
  *
- * Nothing touches a page of the peer, or one of ours that it can see, after the
- * return, so the transport may then unmap and revoke; a page to which user space
- * still holds a reference (splice) is left to the unmapping to wait for.
- *
- *   1. CLOSED: no flow comes in any more, no look-up finds the channel
- *   2. queues stop sending, writers that wait are woken
- *   3. what the peer has published is received to the end
- *   4. each flow leaves: bytes in its socket's queue are copied out
- *   5. queues stop receiving; late destructors hand nothing back any more
+ * What the peer sends is still received, and what it returns taken. The transport
+ * tells the peer, waits until that has stopped, too, and calls vmc_chan_finish():
+ * a byte that one side counts as sent is then one that the other has received.
  *
  * Context: process; by the transport, any number of times.
  */
-void vmc_chan_close(struct vmc_chan *chan)
+void vmc_chan_stop(struct vmc_chan *chan)
 {
 	enum vmc_chan_state old;
-	struct vmc_flow *flow;
 	u16 i;
 
 	spin_lock_bh(&chan->lock);
@@ -227,20 +224,39 @@ void vmc_chan_close(struct vmc_chan *chan)
 		return;
 	trace_vmc_chan_state(chan->peer, VMC_CHAN_CLOSED);
 	vmc_stat_inc(chans_closed);
+	chan->was_connected = old == VMC_CHAN_CONNECTED;
+	for (i = 0; chan->was_connected && i < chan->nr_queues; i++)
+		vmc_queue_stop(&chan->queues[i]);
+}
 
-	if (old == VMC_CHAN_CONNECTED)
-		for (i = 0; i < chan->nr_queues; i++)
-			vmc_queue_stop(&chan->queues[i]);
+/**
+ * vmc_chan_finish() - end the channel, all of its flows go on by TCP
+ * @chan: the channel, stopped; so has the peer, or it is gone
+ *
+ * Nothing touches a page of the peer, or one of ours that it can see, after the
+ * return, so the transport may then unmap and revoke; a page to which user space
+ * still holds a reference (splice) is left to the unmapping to wait for.
+ *
+ *   1. what the peer has published is received to the end
+ *   2. each flow leaves: bytes in its socket's queue are copied out
+ *   3. what is consumed late is handed back no more
+ *
+ * Context: process; by the transport, once.
+ */
+void vmc_chan_finish(struct vmc_chan *chan)
+{
+	struct vmc_flow *flow;
+	u16 i;
 
+	for (i = 0; chan->was_connected && i < chan->nr_queues; i++)
+		vmc_queue_finish(&chan->queues[i]);
 	while ((flow = chan_first_flow(chan))) {
 		vmc_flow_leave(flow, VMC_REASON_CHAN_CLOSED);
 		vmc_flow_put(flow);
 		cond_resched();
 	}
-
-	if (old == VMC_CHAN_CONNECTED)
-		for (i = 0; i < chan->nr_queues; i++)
-			vmc_queue_stop_returns(&chan->queues[i]);
+	for (i = 0; chan->was_connected && i < chan->nr_queues; i++)
+		vmc_queue_stop_returns(&chan->queues[i]);
 	for (i = 0; i < chan->nr_queues; i++)
 		vmc_queue_exit(&chan->queues[i]);
 }

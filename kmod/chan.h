@@ -34,8 +34,8 @@ enum vmc_chan_state {
  * @connect: begin to connect; it ends in vmc_chan_connected(). Process context.
  * @fail: the peer broke the protocol: close the channel soon. Any context.
  * @notify: ring the peer's doorbell of a queue. Any context.
- * @poll_done: the receive worker of a queue is going to sleep; @is_spurious: it
- *	found nothing to do. Softirq.
+ * @poll_done: the receive worker of a queue is going to sleep; @is_spurious: there
+ *	was nothing new since it last did. Softirq.
  */
 struct vmc_transport {
 	const char *name;
@@ -61,6 +61,8 @@ struct vmc_chan {
 	struct list_head flows;
 	u32 nr_flows;
 
+	bool was_connected; /* of the transport, since it was stopped */
+
 	u16 nr_queues; /* constant once CONNECTED */
 	struct vmc_queue *queues;
 };
@@ -72,7 +74,8 @@ void vmc_chan_put(struct vmc_chan *chan);
 void __vmc_chan_want(struct vmc_chan *chan);
 int vmc_chan_set_queues(struct vmc_chan *chan, u16 nr_queues);
 void vmc_chan_connected(struct vmc_chan *chan);
-void vmc_chan_close(struct vmc_chan *chan);
+void vmc_chan_stop(struct vmc_chan *chan);
+void vmc_chan_finish(struct vmc_chan *chan);
 void vmc_chan_fail(struct vmc_chan *chan, const char *why);
 enum vmc_chan_state vmc_chan_state(struct vmc_chan *chan);
 const char *vmc_chan_state_name(enum vmc_chan_state state);

@@ -87,6 +87,9 @@ static bool flow_is_adoptable(const struct sock *sk)
 
 	if (!vmc_proto_is_stock(sk) || inet_csk_has_ulp(sk) || sk->sk_user_data)
 		return false;
+	/* The kernel's own sockets have their own ideas of sk_user_data. */
+	if (sk->sk_kern_sock)
+		return false;
 	if (sk_is_mptcp(sk) || tp->repair || tp->syn_fastopen || tp->syn_data)
 		return false;
 #ifdef CONFIG_TCP_MD5SIG
@@ -344,7 +347,8 @@ void vmc_flow_leave(struct vmc_flow *flow, enum vmc_reason reason)
 	flow_unlink(flow);
 	lock_sock(sk);
 	__vmc_flow_close(flow, reason);
-	vmc_rx_copy_out(sk, &flow->rx_pending);
+	vmc_rx_copy_out(sk);
+	vmc_rx_copy_out_pending(&flow->rx_pending);
 	release_sock(sk);
 	/* Whoever waits for the ring may go on by TCP. */
 	vmc_flow_write_space(flow);
@@ -353,16 +357,20 @@ void vmc_flow_leave(struct vmc_flow *flow, enum vmc_reason reason)
 /**
  * vmc_flow_detach() - the socket is being destroyed, or given back
  * @flow: the flow
+ * @reason: which of the two
  *
  * Context: softirq or process; the socket is locked or nobody else's any more.
  */
-void vmc_flow_detach(struct vmc_flow *flow)
+void vmc_flow_detach(struct vmc_flow *flow, enum vmc_reason reason)
 {
 	vmc_handshake_close(flow);
-	__vmc_flow_close(flow, VMC_REASON_SOCKET_GONE);
+	__vmc_flow_close(flow, reason);
+	/* The worker may have found the flow already; what it still puts into
+	 * rx_pending goes with the flow.
+	 */
+	WRITE_ONCE(flow->is_detached, true);
 	flow_remove(flow);
 	flow_unlink(flow);
-	__skb_queue_purge(&flow->rx_pending);
 	if (flow->queue)
 		vmc_queue_forget(flow->queue, flow);
 	vmc_stat_inc(flows_closed);
@@ -379,5 +387,8 @@ void vmc_flow_write_space(struct vmc_flow *flow)
 {
 	struct sock *sk = flow->sk;
 
+	/* It looks at sk->sk_socket under RCU, as if called from softirq. */
+	rcu_read_lock();
 	sk->sk_write_space(sk);
+	rcu_read_unlock();
 }

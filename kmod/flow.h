@@ -100,7 +100,10 @@ struct vmc_flow {
 	struct sk_buff_head rx_pending; /* came while the socket was owned */
 	u32 ack_seq;			/* of a deferred ACKREQ */
 	bool wants_ack;
-	bool has_lost_bytes; /* the peer closed before it had them all */
+	u32 close_seq; /* of a CLOSE: what the peer has not received by then, it never will */
+	bool is_closed_by_peer;
+
+	bool is_detached;
 };
 
 int vmc_flows_init(void);
@@ -113,7 +116,7 @@ struct vmc_flow *vmc_flow_by_key(const struct vmc_flow_key *key);
 void vmc_flow_want(struct vmc_flow *flow);
 void __vmc_flow_close(struct vmc_flow *flow, enum vmc_reason reason);
 void vmc_flow_leave(struct vmc_flow *flow, enum vmc_reason reason);
-void vmc_flow_detach(struct vmc_flow *flow);
+void vmc_flow_detach(struct vmc_flow *flow, enum vmc_reason reason);
 void vmc_flow_put(struct vmc_flow *flow);
 void vmc_flow_write_space(struct vmc_flow *flow);
 const char *vmc_reason_name(enum vmc_reason reason);

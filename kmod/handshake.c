@@ -54,6 +54,7 @@ void vmc_handshake_offer(struct vmc_flow *flow)
 	struct vmc_record rec = { .type = VMC_REC_OPEN };
 
 	lockdep_assert_held(&flow->chan->lock);
+	rec.seq = cpu_to_le32(READ_ONCE(tcp_sk(flow->sk)->rcv_nxt));
 	rec.open.handle = cpu_to_le32(flow->handle);
 	rec.open.tuple = flow->key.tuple;
 	rec.open.proof = handshake_proof(&flow->key.tuple, flow->iss, flow->irs, PROOF_OPEN);
@@ -79,15 +80,23 @@ static void handshake_reverse(struct vmc_tuple *to, const struct vmc_tuple *from
 	to->dport = from->sport;
 }
 
-static void handshake_accept(struct vmc_flow *flow)
+static void handshake_accept(struct vmc_flow *flow, __le32 seq)
 {
 	struct vmc_record rec = { .type = VMC_REC_ACCEPT };
 
 	rec.flow = cpu_to_le32(flow->peer_handle);
+	rec.seq = seq;
 	rec.open.handle = cpu_to_le32(flow->handle);
 	rec.open.tuple = flow->key.tuple;
 	rec.open.proof = handshake_proof(&flow->key.tuple, flow->iss, flow->irs, PROOF_ACCEPT);
 	vmc_tx_control(flow->queue, &rec);
+}
+
+static void handshake_send_close(struct vmc_queue *q, __le32 peer_handle, __le32 seq)
+{
+	struct vmc_record rec = { .type = VMC_REC_CLOSE, .flow = peer_handle, .seq = seq };
+
+	vmc_tx_control(q, &rec);
 }
 
 static void handshake_reject(struct vmc_queue *q, __le32 handle)
@@ -123,7 +132,7 @@ int vmc_rx_open(struct vmc_queue *q, const struct vmc_record *rec)
 			flow->queue = q;
 			flow->peer_handle = le32_to_cpu(rec->open.handle);
 			/* In the ring before any byte of the flow. */
-			handshake_accept(flow);
+			handshake_accept(flow, rec->seq);
 			if (!handshake_bind(flow))
 				vmc_handshake_close(flow);
 		}
@@ -147,7 +156,14 @@ int vmc_rx_accept(struct vmc_queue *q, const struct vmc_record *rec)
 	struct vmc_flow *flow = vmc_flow_by_handle(q->chan, le32_to_cpu(rec->flow));
 	struct vmc_tuple tuple;
 
-	if (!flow || handshake_choose_queue(flow) != q)
+	/* It has gone since it made the offer: what the peer sends from here on is
+	 * lost, which it must know. We had received up to the offer's seq.
+	 */
+	if (!flow || flow->is_detached) {
+		handshake_send_close(q, rec->open.handle, rec->seq);
+		return 0;
+	}
+	if (handshake_choose_queue(flow) != q)
 		return 0;
 	handshake_reverse(&tuple, &flow->key.tuple);
 	bh_lock_sock(flow->sk);
@@ -201,11 +217,8 @@ int vmc_rx_reject(struct vmc_queue *q, const struct vmc_record *rec)
  */
 void vmc_handshake_close(struct vmc_flow *flow)
 {
-	struct vmc_record rec = { .type = VMC_REC_CLOSE };
-
 	if (!flow->peer_handle || sock_flag(flow->sk, SOCK_DONE))
 		return;
-	rec.flow = cpu_to_le32(flow->peer_handle);
-	rec.seq = cpu_to_le32(tcp_sk(flow->sk)->rcv_nxt);
-	vmc_tx_control(flow->queue, &rec);
+	handshake_send_close(flow->queue, cpu_to_le32(flow->peer_handle),
+			     cpu_to_le32(tcp_sk(flow->sk)->rcv_nxt));
 }

@@ -17,7 +17,7 @@
 
 static struct vmc_chan *ends[2];
 static DEFINE_MUTEX(loopback_mutex);
-static bool is_connected;
+static bool is_tried, is_connected, is_stopped;
 
 static struct vmc_chan *loopback_other(const struct vmc_chan *chan)
 {
@@ -82,8 +82,11 @@ static int loopback_setup(void)
 static void loopback_connect(struct vmc_chan *chan)
 {
 	mutex_lock(&loopback_mutex);
-	if (!is_connected && !loopback_setup()) {
-		is_connected = true;
+	if (!is_tried && !is_stopped) {
+		is_tried = true;
+		is_connected = !loopback_setup();
+	}
+	if (is_connected && vmc_chan_state(ends[0]) != VMC_CHAN_CONNECTED && !is_stopped) {
 		vmc_chan_connected(ends[0]);
 		vmc_chan_connected(ends[1]);
 	}
@@ -136,9 +139,15 @@ void vmc_loopback_exit(void)
 {
 	int end, i;
 
+	mutex_lock(&loopback_mutex);
+	is_stopped = true;
+	mutex_unlock(&loopback_mutex);
 	for (end = 0; end < 2; end++)
 		if (ends[end])
-			vmc_chan_close(ends[end]);
+			vmc_chan_stop(ends[end]);
+	for (end = 0; end < 2; end++)
+		if (ends[end])
+			vmc_chan_finish(ends[end]);
 	for (end = 0; end < 2; end++) {
 		if (!ends[end])
 			continue;

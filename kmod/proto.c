@@ -139,7 +139,7 @@ static void vmc_destroy(struct sock *sk)
 	__skb_queue_purge(&sk->sk_receive_queue);
 	WRITE_ONCE(sk->sk_prot, proto_stock(sk));
 	if (flow)
-		vmc_flow_detach(flow);
+		vmc_flow_detach(flow, VMC_REASON_SOCKET_GONE);
 	rcu_read_unlock();
 	proto_stock(sk)->destroy(sk);
 }
@@ -168,6 +168,16 @@ static void vmc_release_cb(struct sock *sk)
  */
 static int vmc_setsockopt(struct sock *sk, int level, int name, sockptr_t val, unsigned int len)
 {
+	struct vmc_flow *flow;
+
+	if (level == SOL_TCP && name == TCP_CORK) {
+		/* The user's word counts, also when we hold. */
+		lock_sock(sk);
+		flow = vmc_flow_of(sk);
+		if (flow)
+			flow->is_corked = false;
+		release_sock(sk);
+	}
 	if ((level == SOL_TCP && name == TCP_ULP) || (level == SOL_IPV6 && name == IPV6_ADDRFORM)) {
 		lock_sock(sk);
 		vmc_proto_give_back(sk);
@@ -181,7 +191,13 @@ static int vmc_psock_update_sk_prot(struct sock *sk, struct sk_psock *psock, boo
 {
 	if (restore) {
 		WRITE_ONCE(sk->sk_write_space, psock->saved_write_space);
-		sock_replace_proto(sk, psock->sk_proto);
+		/* The socket may have been given back meanwhile. */
+		if (vmc_proto_has_program(sk))
+			sock_replace_proto(sk, psock->sk_proto);
+	} else if (psock->progs.stream_parser || psock->progs.stream_verdict ||
+		   psock->progs.skb_verdict) {
+		/* Its bytes would leave TCP's queue, and recvmsg is TCP's. */
+		return -EOPNOTSUPP;
 	} else {
 		sock_replace_proto(sk, &protos[proto_is_v6(sk)][PROTO_PROGRAM]);
 	}
@@ -215,16 +231,26 @@ static void proto_restack_psock(struct sock *sk, struct sk_psock *psock)
 	write_unlock_bh(&sk->sk_callback_lock);
 }
 
+/* What has come goes into the receive queue, and into this guest's memory. */
+static void proto_take_out(struct sock *sk, struct vmc_flow *flow)
+{
+	if (!flow->peer_handle)
+		return;
+	spin_lock_bh(&sk->sk_lock.slock);
+	vmc_rx_release_cb(flow);
+	spin_unlock_bh(&sk->sk_lock.slock);
+	vmc_rx_copy_out(sk);
+}
+
 /**
  * vmc_proto_give_back() - the socket becomes TCP's own again and has no flow
  * @sk: the socket
  *
- * Nothing if it is already. Bytes in its receive queue may stay in the peer's
- * pages: each holds a reference to the channel. Bytes that the peer still sends
- * by the ring are lost, which it learns, so this is for sockets whose ring has
- * not been used, and for those who ask for it.
+ * Nothing if it is already. Bytes that the peer still sends by the ring are lost,
+ * which it learns, so this is for sockets whose ring has not been used, and for
+ * those who ask for it.
  *
- * Context: socket locked.
+ * Context: socket locked; process, unless the flow has just been opened.
  */
 void vmc_proto_give_back(struct sock *sk)
 {
@@ -233,6 +259,7 @@ void vmc_proto_give_back(struct sock *sk)
 
 	if (!flow)
 		return;
+	proto_take_out(sk, flow);
 	psock = sk_psock_get(sk);
 	if (psock) {
 		proto_restack_psock(sk, psock);
@@ -240,7 +267,7 @@ void vmc_proto_give_back(struct sock *sk)
 	} else {
 		WRITE_ONCE(sk->sk_prot, proto_stock(sk));
 	}
-	vmc_flow_detach(flow);
+	vmc_flow_detach(flow, VMC_REASON_GIVEN_BACK);
 }
 
 static void proto_build(struct proto variants[PROTO_VARIANTS], const struct proto *stock)

@@ -6,6 +6,7 @@
  * Lock order: socket lock, chan->lock, tx_lock or ret_lock (never both).
  */
 #include <linux/mm.h>
+#include <linux/rtnetlink.h>
 #include <linux/slab.h>
 
 #include "chan.h"
@@ -20,7 +21,8 @@ struct vmc_ctrl {
 	struct vmc_record rec;
 };
 
-static void queue_notify(struct vmc_queue *q)
+/* Under a lock of the queue: the transport's end comes after that of the locks. */
+static void __queue_notify(struct vmc_queue *q)
 {
 	vmc_stat_inc(tx_doorbells);
 	q->chan->ops->notify(q);
@@ -45,6 +47,8 @@ static int __queue_reap(struct vmc_queue *q)
 			break;
 		q->has_reaped = true;
 	}
+	if (ret < 0)
+		q->is_broken = true;
 	__queue_flush_ctrl(q);
 	return ret;
 }
@@ -57,6 +61,8 @@ static int __queue_slots(struct vmc_queue *q)
 
 	if (room <= (int)(q->slots_reserved + VMC_CTRL_SLOTS))
 		room = vmc_rec_room(&q->ring);
+	if (room < 0)
+		q->is_broken = true;
 	return room < 0 ? room : room - (int)q->slots_reserved - VMC_CTRL_SLOTS;
 }
 
@@ -69,10 +75,10 @@ static bool __queue_has_room(struct vmc_queue *q, struct vmc_flow *flow)
 /* Is what the flow waits for, or would, there? */
 static bool __queue_can_go_on(struct vmc_queue *q, struct vmc_flow *flow)
 {
+	if (flow->wait_pages != U32_MAX)
+		return q->is_gone || flow->tx_pages <= flow->wait_pages;
 	if (q->tx_dead)
 		return true;
-	if (flow->wait_pages != U32_MAX)
-		return flow->tx_pages <= flow->wait_pages;
 	/* Starved, it goes on by TCP. */
 	if (!flow->tx_pages && !vmc_pool_has_room(&q->pool, flow))
 		return true;
@@ -177,6 +183,8 @@ static int queue_reap(struct vmc_queue *q)
 		__queue_find_woken(q, &woken);
 	} while (__queue_arm(q));
 	q->has_reaped = false;
+	if (q->is_broken)
+		err = -EPROTO;
 	spin_unlock_bh(&q->tx_lock);
 	queue_wake(q, &woken);
 	return err;
@@ -184,11 +192,11 @@ static int queue_reap(struct vmc_queue *q)
 
 /*
  * Who takes returns takes them for all: the doorbell that others wait for may never
- * come now. The worker looks after them.
+ * come now. The worker looks after them, and after what is broken.
  */
 static void queue_unlock(struct vmc_queue *q) __releases(&q->tx_lock)
 {
-	bool kick = q->has_reaped && !list_empty(&q->waiters);
+	bool kick = (q->has_reaped && !list_empty(&q->waiters)) || q->is_broken;
 
 	q->has_reaped = false;
 	spin_unlock_bh(&q->tx_lock);
@@ -248,7 +256,7 @@ bool vmc_queue_is_starved(struct vmc_queue *q, struct vmc_flow *flow)
 	if (READ_ONCE(flow->tx_pages) || vmc_pool_has_room(&q->pool, flow))
 		return false;
 	spin_lock_bh(&q->tx_lock);
-	is_starved = !q->tx_dead && !__queue_reap(q) && !flow->tx_pages &&
+	is_starved = !q->is_gone && !__queue_reap(q) && !flow->tx_pages &&
 		     !vmc_pool_has_room(&q->pool, flow);
 	queue_unlock(q);
 	return is_starved;
@@ -319,7 +327,7 @@ void vmc_tx_trim(struct vmc_queue *q, struct vmc_tx *tx, u32 len)
 		if (seg->len)
 			break;
 		tx->nr_segs--;
-		if (!q->tx_dead)
+		if (!q->is_gone)
 			__vmc_pool_return(&q->pool, seg->page, 1);
 	}
 	spin_unlock_bh(&q->tx_lock);
@@ -358,33 +366,32 @@ static void tx_fill_record(struct vmc_record *rec, const struct vmc_flow *flow,
 }
 
 /**
- * vmc_tx_commit() - publish a reserved record; its bytes are in place
+ * vmc_tx_commit() - publish a reserved record, or give it back; its bytes are in place
  * @q: the queue
  * @flow: the flow
  * @tx: the reservation
  * @seq: TCP sequence number of its first byte
  *
- * On a queue that died in between nothing happens, as if the peer had died a
- * moment later.
- *
  * Context: socket lock held.
+ * Return: false if the queue has stopped in between; the record is given back then.
  */
-void vmc_tx_commit(struct vmc_queue *q, struct vmc_flow *flow, struct vmc_tx *tx, u32 seq)
+bool vmc_tx_commit(struct vmc_queue *q, struct vmc_flow *flow, struct vmc_tx *tx, u32 seq)
 {
-	bool notify = false;
-
 	spin_lock_bh(&q->tx_lock);
-	q->slots_reserved--;
-	if (!q->tx_dead) {
-		tx_fill_record(vmc_rec_next(&q->ring), flow, tx, seq);
-		notify = vmc_rec_publish(&q->ring);
-		q->tx_bytes += tx->len;
+	if (q->tx_dead) {
+		spin_unlock_bh(&q->tx_lock);
+		vmc_tx_abort(q, tx);
+		return false;
 	}
+	q->slots_reserved--;
+	tx_fill_record(vmc_rec_next(&q->ring), flow, tx, seq);
+	q->tx_bytes += tx->len;
+	if (vmc_rec_publish(&q->ring))
+		__queue_notify(q);
 	spin_unlock_bh(&q->tx_lock);
 	vmc_stat_inc(tx_records);
 	vmc_stat_add(tx_bytes, tx->len);
-	if (notify)
-		queue_notify(q);
+	return true;
 }
 
 /*
@@ -400,7 +407,7 @@ static void __queue_flush_ctrl(struct vmc_queue *q)
 {
 	struct vmc_ctrl *ctrl, *next;
 
-	if (list_empty(&q->ctrl))
+	if (list_empty(&q->ctrl) || q->tx_dead)
 		return;
 	list_for_each_entry_safe(ctrl, next, &q->ctrl, node) {
 		if (vmc_rec_room(&q->ring) <= (int)q->slots_reserved)
@@ -408,22 +415,31 @@ static void __queue_flush_ctrl(struct vmc_queue *q)
 		__queue_put_ctrl(q, &ctrl->rec);
 		list_del(&ctrl->node);
 		kfree(ctrl);
+		q->nr_ctrl--;
 	}
 	if (vmc_rec_publish(&q->ring))
-		queue_notify(q);
+		__queue_notify(q);
+	if (!list_empty(&q->ctrl) && vmc_rec_room_arm(&q->ring) > (int)q->slots_reserved)
+		vmc_queue_kick(q);
 }
 
 static void __queue_defer_ctrl(struct vmc_queue *q, const struct vmc_record *rec)
 {
-	struct vmc_ctrl *ctrl = kmalloc(sizeof(*ctrl), GFP_ATOMIC);
+	struct vmc_ctrl *ctrl;
 
-	/* Lost, a control record costs time: TCP's own FIN, RST, delayed ACK. */
+	/*
+	 * A peer that takes no records but makes us write them gets no answers. Lost,
+	 * a control record costs time: TCP's own FIN, RST, delayed ACK.
+	 */
+	if (q->nr_ctrl >= VMC_MAX_CTRL)
+		return;
+	ctrl = kmalloc(sizeof(*ctrl), GFP_ATOMIC | __GFP_NOWARN);
 	if (!ctrl)
 		return;
 	ctrl->rec = *rec;
 	list_add_tail(&ctrl->node, &q->ctrl);
-	if (vmc_rec_room_arm(&q->ring) > (int)q->slots_reserved)
-		__queue_flush_ctrl(q);
+	q->nr_ctrl++;
+	__queue_flush_ctrl(q);
 }
 
 /**
@@ -435,8 +451,6 @@ static void __queue_defer_ctrl(struct vmc_queue *q, const struct vmc_record *rec
  */
 void vmc_tx_control(struct vmc_queue *q, const struct vmc_record *rec)
 {
-	bool notify = false;
-
 	spin_lock_bh(&q->tx_lock);
 	if (q->tx_dead)
 		goto out;
@@ -445,11 +459,10 @@ void vmc_tx_control(struct vmc_queue *q, const struct vmc_record *rec)
 		goto out;
 	}
 	__queue_put_ctrl(q, rec);
-	notify = vmc_rec_publish(&q->ring);
+	if (vmc_rec_publish(&q->ring))
+		__queue_notify(q);
 out:
 	spin_unlock_bh(&q->tx_lock);
-	if (notify)
-		queue_notify(q);
 }
 
 /*
@@ -474,13 +487,28 @@ static int queue_receive(struct vmc_queue *q, int budget)
 		done++;
 	}
 	if (vmc_rec_consumed(&q->ring))
-		queue_notify(q);
+		__queue_notify(q);
 	return ret < 0 ? ret : done;
+}
+
+/*
+ * Was there any reason for the doorbell since the last time? Records, returns and
+ * slots count, whoever has taken them.
+ */
+static bool queue_was_idle(struct vmc_queue *q)
+{
+	u32 progress =
+		q->ring.rec_cons + READ_ONCE(q->ring.ret_cons) + READ_ONCE(q->ring.peer_rec_cons);
+	bool was_idle = progress == q->last_progress;
+
+	q->last_progress = progress;
+	return was_idle;
 }
 
 static int queue_poll(struct napi_struct *napi, int budget)
 {
 	struct vmc_queue *q = container_of(napi, struct vmc_queue, napi);
+	bool is_idle;
 	int done;
 
 	done = queue_receive(q, budget);
@@ -489,19 +517,17 @@ static int queue_poll(struct napi_struct *napi, int budget)
 		return budget;
 	}
 	if (done < 0 || queue_reap(q) < 0) {
-		/* No more polling; the queue is stopped by vmc_chan_close(). */
+		/* No more polling; the transport closes the channel. */
 		vmc_chan_fail(q->chan, "protocol error");
 		napi_complete(napi);
 		return 0;
 	}
-	if (done == budget)
+	/* While NAPI is still ours: a doorbell from here on schedules it again. */
+	if (done == budget || vmc_rec_arm(&q->ring))
 		return budget;
-	if (napi_complete_done(napi, done)) {
-		if (vmc_rec_arm(&q->ring))
-			napi_schedule(napi);
-		else
-			q->chan->ops->poll_done(q, !done);
-	}
+	is_idle = queue_was_idle(q);
+	if (napi_complete_done(napi, done))
+		q->chan->ops->poll_done(q, is_idle);
 	return done;
 }
 
@@ -515,6 +541,7 @@ void vmc_queue_init(struct vmc_queue *q, struct vmc_chan *chan, u16 index)
 	INIT_LIST_HEAD(&q->ctrl);
 	INIT_DELAYED_WORK(&q->scan_work, vmc_rx_scan);
 	q->tx_dead = true;
+	q->is_gone = true;
 	q->rx_dead = true;
 }
 
@@ -551,7 +578,9 @@ int vmc_queue_setup(struct vmc_queue *q)
 		q->consumed = NULL;
 		return err;
 	}
+	rtnl_lock();
 	netif_napi_add(vmc_netdev, &q->napi, queue_poll);
+	rtnl_unlock();
 	return 0;
 }
 
@@ -560,6 +589,7 @@ void vmc_queue_start(struct vmc_queue *q)
 	napi_enable(&q->napi);
 	spin_lock_bh(&q->tx_lock);
 	q->tx_dead = false;
+	q->is_gone = false;
 	spin_unlock_bh(&q->tx_lock);
 	spin_lock_bh(&q->ret_lock);
 	q->rx_dead = false;
@@ -574,34 +604,74 @@ void vmc_queue_kick(struct vmc_queue *q)
 	local_bh_enable();
 }
 
-/**
- * vmc_queue_stop() - send no more, receive what the peer has published
- * @q: the queue
- *
- * Context: process, by vmc_chan_close().
- */
-void vmc_queue_stop(struct vmc_queue *q)
+static void queue_wake_all(struct vmc_queue *q)
 {
 	LIST_HEAD(woken);
-	int ret;
 
 	spin_lock_bh(&q->tx_lock);
-	q->tx_dead = true;
 	__queue_find_woken(q, &woken);
 	spin_unlock_bh(&q->tx_lock);
 	queue_wake(q, &woken);
-
-	napi_disable(&q->napi);
-	do {
-		local_bh_disable();
-		ret = queue_receive(q, NAPI_POLL_WEIGHT);
-		local_bh_enable();
-		if (ret == -ENOMEM)
-			schedule_timeout_uninterruptible(1);
-	} while (ret > 0 || ret == -ENOMEM);
 }
 
-/* From now on destructors of skbs only drop their pages. */
+/**
+ * vmc_queue_stop() - publish no more
+ * @q: the queue
+ *
+ * What the peer publishes and returns is still taken.
+ *
+ * Context: process, by vmc_chan_stop().
+ */
+void vmc_queue_stop(struct vmc_queue *q)
+{
+	spin_lock_bh(&q->tx_lock);
+	q->tx_dead = true;
+	spin_unlock_bh(&q->tx_lock);
+	queue_wake_all(q);
+}
+
+/*
+ * To the end that the ring has now: a peer that goes on publishing does not keep us,
+ * and is to blame for what it loses.
+ */
+static void queue_drain(struct vmc_queue *q)
+{
+	u32 left = vmc_load(&q->ring.peer_head->rec_prod) - q->ring.rec_cons;
+	int tries = 100;
+	int ret;
+
+	left = min(left, q->ring.peer_nr_records);
+	while (left && tries) {
+		local_bh_disable();
+		ret = queue_receive(q, min_t(u32, left, NAPI_POLL_WEIGHT));
+		local_bh_enable();
+		if (ret == -ENOMEM) {
+			schedule_timeout_uninterruptible(1);
+			tries--;
+		} else if (ret <= 0) {
+			break;
+		}
+		left -= max(ret, 0);
+	}
+}
+
+/**
+ * vmc_queue_finish() - the peer publishes no more: receive what it has published
+ * @q: the queue
+ *
+ * Context: process, by vmc_chan_finish(), after vmc_queue_stop().
+ */
+void vmc_queue_finish(struct vmc_queue *q)
+{
+	napi_disable(&q->napi);
+	queue_drain(q);
+	spin_lock_bh(&q->tx_lock);
+	q->is_gone = true;
+	spin_unlock_bh(&q->tx_lock);
+	queue_wake_all(q);
+}
+
+/* From now on skbs that are freed only drop their pages. */
 void vmc_queue_stop_returns(struct vmc_queue *q)
 {
 	spin_lock_bh(&q->ret_lock);
@@ -620,7 +690,9 @@ void vmc_queue_exit(struct vmc_queue *q)
 
 	if (!q->consumed)
 		return;
+	rtnl_lock();
 	netif_napi_del(&q->napi);
+	rtnl_unlock();
 	list_for_each_entry_safe(ctrl, next, &q->ctrl, node) {
 		list_del(&ctrl->node);
 		kfree(ctrl);

@@ -19,6 +19,7 @@ struct vmc_flow;
 
 /* Slots that data leaves free for the control records of flows. */
 #define VMC_CTRL_SLOTS 16
+#define VMC_MAX_CTRL   1024 /* of them that wait for a slot */
 
 struct vmc_queue {
 	struct vmc_chan *chan;
@@ -30,20 +31,26 @@ struct vmc_queue {
 	struct napi_struct napi; /* record consumer */
 
 	spinlock_t tx_lock; /* record producer, return consumer and: */
-	bool tx_dead;
+	bool tx_dead;	    /* nothing is published any more */
+	bool is_gone;	    /* nothing comes back any more */
+	bool is_broken;	    /* the peer broke the protocol; the worker tells */
 	struct vmc_pool pool;
 	u32 slots_reserved;
 	struct list_head waiters; /* flows out of space; hold a reference */
 	bool has_reaped;	  /* since the lock was taken */
 	struct list_head ctrl;	  /* control records that found no slot */
+	u32 nr_ctrl;
 	u64 tx_bytes;
 
 	spinlock_t ret_lock; /* return producer and: */
 	bool rx_dead;
+	u32 nr_received;	       /* records whose bytes are not consumed yet */
 	u16 *consumed;		       /* a peer's data page: segments to return */
 	struct delayed_work scan_work; /* for pages that are held longer */
 
-	u64 rx_bytes; /* the worker's */
+	/* The worker's. */
+	u64 rx_bytes;
+	u32 last_progress;
 };
 
 /* Where the bytes of a record under construction go. */
@@ -64,6 +71,7 @@ int vmc_queue_setup(struct vmc_queue *q);
 void vmc_queue_start(struct vmc_queue *q);
 void vmc_queue_kick(struct vmc_queue *q);
 void vmc_queue_stop(struct vmc_queue *q);
+void vmc_queue_finish(struct vmc_queue *q);
 void vmc_queue_stop_returns(struct vmc_queue *q);
 void vmc_queue_exit(struct vmc_queue *q);
 
@@ -73,7 +81,7 @@ bool vmc_queue_is_starved(struct vmc_queue *q, struct vmc_flow *flow);
 bool vmc_queue_has_drained(struct vmc_queue *q, struct vmc_flow *flow, u32 bytes);
 int vmc_tx_reserve(struct vmc_queue *q, struct vmc_flow *flow, size_t want, struct vmc_tx *tx);
 void vmc_tx_trim(struct vmc_queue *q, struct vmc_tx *tx, u32 len);
-void vmc_tx_commit(struct vmc_queue *q, struct vmc_flow *flow, struct vmc_tx *tx, u32 seq);
+bool vmc_tx_commit(struct vmc_queue *q, struct vmc_flow *flow, struct vmc_tx *tx, u32 seq);
 void vmc_tx_abort(struct vmc_queue *q, struct vmc_tx *tx);
 void vmc_tx_control(struct vmc_queue *q, const struct vmc_record *rec);
 

@@ -20,7 +20,8 @@ void vmc_rx_scan(struct work_struct *work);
 void vmc_rx_charge(struct sk_buff *skb, struct sock *sk);
 struct sk_buff *vmc_rx_build_skb(struct vmc_queue *q, const struct vmc_record *rec);
 void vmc_rx_return_segs(struct vmc_queue *q, const struct vmc_record *rec);
-void vmc_rx_copy_out(struct sock *sk, struct sk_buff_head *pending);
+void vmc_rx_copy_out(struct sock *sk);
+void vmc_rx_copy_out_pending(struct sk_buff_head *pending);
 
 /* rx_tcp.c: into the TCP control block */
 int vmc_rx_record(struct vmc_queue *q, const struct vmc_record *rec);

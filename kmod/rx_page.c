@@ -65,13 +65,11 @@ static void __rx_consumed(struct vmc_queue *q, u32 page)
 /* Ends the ret_lock section. */
 static void rx_publish_returns(struct vmc_queue *q) __releases(&q->ret_lock)
 {
-	bool notify = vmc_ret_publish(&q->ring);
-
-	spin_unlock_bh(&q->ret_lock);
-	if (notify) {
+	if (vmc_ret_publish(&q->ring)) {
 		vmc_stat_inc(tx_doorbells);
 		q->chan->ops->notify(q);
 	}
+	spin_unlock_bh(&q->ret_lock);
 }
 
 /* Pages that somebody held when their segments were consumed. */
@@ -104,6 +102,7 @@ static void rx_ubuf_complete(struct sk_buff *skb, struct ubuf_info *ubuf, bool s
 	if (!refcount_dec_and_test(&ubuf->refcnt))
 		return;
 	spin_lock_bh(&q->ret_lock);
+	q->nr_received--;
 	if (q->rx_dead) {
 		spin_unlock_bh(&q->ret_lock);
 	} else {
@@ -154,13 +153,36 @@ void vmc_rx_charge(struct sk_buff *skb, struct sock *sk)
 	sk_mem_charge(sk, skb->truesize);
 }
 
+/*
+ * A peer has no more segments outstanding than our return ring has entries; one that
+ * publishes the same page over and over would fill our memory with skbs.
+ */
+static bool rx_count(struct vmc_queue *q)
+{
+	bool is_fine;
+
+	spin_lock_bh(&q->ret_lock);
+	/* Twice: ends of streams have no segments, but are records, too. */
+	is_fine = q->nr_received < q->own.nr_returns * 2;
+	q->nr_received += is_fine;
+	spin_unlock_bh(&q->ret_lock);
+	return is_fine;
+}
+
 static struct rx_ubuf *rx_ubuf_alloc(struct vmc_queue *q, const struct vmc_record *rec)
 {
-	struct rx_ubuf *u = kmem_cache_alloc(rx_ubuf_cache, GFP_ATOMIC | __GFP_NOWARN);
+	struct rx_ubuf *u;
 	u32 i;
 
-	if (!u)
-		return NULL;
+	if (!rx_count(q))
+		return ERR_PTR(-EPROTO);
+	u = kmem_cache_alloc(rx_ubuf_cache, GFP_ATOMIC | __GFP_NOWARN);
+	if (!u) {
+		spin_lock_bh(&q->ret_lock);
+		q->nr_received--;
+		spin_unlock_bh(&q->ret_lock);
+		return ERR_PTR(-ENOMEM);
+	}
 	u->ubuf.ops = &rx_ubuf_ops;
 	u->ubuf.flags = SKBFL_ZEROCOPY_FRAG | SKBFL_MANAGED_FRAG_REFS;
 	refcount_set(&u->ubuf.refcnt, 1);
@@ -172,46 +194,51 @@ static struct rx_ubuf *rx_ubuf_alloc(struct vmc_queue *q, const struct vmc_recor
 	return u;
 }
 
+static void rx_fill_frags(struct sk_buff *skb, struct rx_ubuf *u, const struct vmc_record *rec)
+{
+	u32 i;
+
+	skb_zcopy_init(skb, &u->ubuf);
+	for (i = 0; i < rec->nr_segs; i++) {
+		u32 len = le16_to_cpu(rec->seg[i].len);
+
+		__skb_fill_page_desc_noacc(skb_shinfo(skb), i, u->q->peer.data[u->page[i]],
+					   le16_to_cpu(rec->seg[i].off), len);
+		skb->len += len;
+		skb->data_len += len;
+	}
+	skb_shinfo(skb)->nr_frags = rec->nr_segs;
+}
+
 /**
  * vmc_rx_build_skb() - an skb over the segments of a checked DATA record
  * @q: the queue
  * @rec: the record, checked by vmc_record_check()
  *
- * Its TCP_SKB_CB has seq and end_seq. A record without segments gives an empty skb.
+ * Its TCP_SKB_CB has seq and end_seq. A record without segments gives an empty skb,
+ * which is charged to the peer as one with bytes is.
  *
  * Context: the queue's worker.
- * Return: the skb, or NULL when there is no memory.
+ * Return: the skb; -ENOMEM; -EPROTO: the peer has more under way than it may.
  */
 struct sk_buff *vmc_rx_build_skb(struct vmc_queue *q, const struct vmc_record *rec)
 {
 	u32 seq = le32_to_cpu(rec->seq);
 	struct sk_buff *skb;
 	struct rx_ubuf *u;
-	u32 i;
 
 	skb = alloc_skb(0, GFP_ATOMIC | __GFP_NOWARN);
 	if (!skb)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
+	u = rx_ubuf_alloc(q, rec);
+	if (IS_ERR(u)) {
+		kfree_skb(skb);
+		return ERR_CAST(u);
+	}
 	memset(skb->cb, 0, sizeof(skb->cb));
 	TCP_SKB_CB(skb)->seq = seq;
 	TCP_SKB_CB(skb)->end_seq = seq + le32_to_cpu(rec->len);
-	if (!rec->nr_segs)
-		return skb;
-	u = rx_ubuf_alloc(q, rec);
-	if (!u) {
-		kfree_skb(skb);
-		return NULL;
-	}
-	skb_zcopy_init(skb, &u->ubuf);
-	for (i = 0; i < rec->nr_segs; i++) {
-		u32 len = le16_to_cpu(rec->seg[i].len);
-
-		__skb_fill_page_desc_noacc(skb_shinfo(skb), i, q->peer.data[u->page[i]],
-					   le16_to_cpu(rec->seg[i].off), len);
-		skb->len += len;
-		skb->data_len += len;
-	}
-	skb_shinfo(skb)->nr_frags = rec->nr_segs;
+	rx_fill_frags(skb, u, rec);
 	skb_reset_mac_header(skb);
 	skb_reset_network_header(skb);
 	skb_reset_transport_header(skb);
@@ -236,25 +263,39 @@ void vmc_rx_return_segs(struct vmc_queue *q, const struct vmc_record *rec)
 	rx_publish_returns(q);
 }
 
-static void rx_copy_out_queue(struct sk_buff_head *list)
+/* Nothing of ours is left in the skb, and nothing of the module. */
+static void rx_copy_out(struct sk_buff *skb)
 {
-	struct sk_buff *skb;
-
-	skb_queue_walk(list, skb) {
-		while (rx_is_ours(skb) && skb_copy_ubufs(skb, GFP_KERNEL | __GFP_NOFAIL))
-			cond_resched();
-	}
+	while (rx_is_ours(skb) && skb_copy_ubufs(skb, GFP_KERNEL | __GFP_NOFAIL))
+		cond_resched();
+	if (skb->destructor == rx_rfree)
+		skb->destructor = sock_rfree;
 }
 
 /**
  * vmc_rx_copy_out() - copy what a socket has received into this guest's memory
  * @sk: the socket
- * @pending: the flow's records that wait for the socket
+ *
+ * Context: process; socket owned by the caller.
+ */
+void vmc_rx_copy_out(struct sock *sk)
+{
+	struct sk_buff *skb;
+
+	skb_queue_walk(&sk->sk_receive_queue, skb)
+		rx_copy_out(skb);
+}
+
+/**
+ * vmc_rx_copy_out_pending() - the same for records that wait for a socket
+ * @pending: the flow's queue
  *
  * Context: process; socket owned by the caller; no worker runs any more.
  */
-void vmc_rx_copy_out(struct sock *sk, struct sk_buff_head *pending)
+void vmc_rx_copy_out_pending(struct sk_buff_head *pending)
 {
-	rx_copy_out_queue(&sk->sk_receive_queue);
-	rx_copy_out_queue(pending);
+	struct sk_buff *skb;
+
+	skb_queue_walk(pending, skb)
+		rx_copy_out(skb);
 }

@@ -10,7 +10,7 @@
 
 #include "rx.h"
 
-/* Payload of one segment; TCP does not mind segments beyond the MSS. */
+/* Payload of one segment, as GRO would make it. */
 #define RX_SEGMENT_LEN 8192u
 
 static void segment_fill_ip(struct sk_buff *skb, const struct sock *sk, bool is_v6)
@@ -66,6 +66,11 @@ static void segment_fill_cb(struct sk_buff *skb, const struct sock *sk, u32 seq,
 	cb->seq = seq;
 	cb->end_seq = seq + len + !!(flags & TCPHDR_FIN);
 	cb->ack_seq = tcp_sk(sk)->snd_una;
+	/* For TCP's estimate of the peer's MSS. */
+	if (len > tcp_sk(sk)->advmss) {
+		skb_shinfo(skb)->gso_size = tcp_sk(sk)->advmss;
+		skb_shinfo(skb)->gso_segs = DIV_ROUND_UP(len, tcp_sk(sk)->advmss);
+	}
 	cb->tcp_flags = flags | TCPHDR_ACK;
 	skb->skb_iif = sk->sk_rx_dst_ifindex;
 	skb->ip_summed = CHECKSUM_UNNECESSARY;

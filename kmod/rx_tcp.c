@@ -38,6 +38,7 @@ static void rx_queue(struct sock *sk, struct sk_buff *skb)
 	vmc_rx_charge(skb, sk);
 	__skb_queue_tail(&sk->sk_receive_queue, skb);
 	WRITE_ONCE(tp->rcv_nxt, tp->rcv_nxt + len);
+	tp->snd_wl1 = TCP_SKB_CB(skb)->seq;
 	tp->rcv_wup += len;
 	tp->bytes_received += len;
 	tp->rcv_tstamp = tcp_jiffies32;
@@ -72,14 +73,20 @@ static bool rx_deliver(struct sock *sk, struct sk_buff *skb)
 	return true;
 }
 
-/* The peer threw bytes away that we count as received: what TCP says is RST. */
-static void rx_reset(struct vmc_flow *flow)
+/*
+ * Has the peer thrown bytes away that we count as received? What TCP says is RST.
+ * Nobody sends at this moment, for the socket is not owned, or about to be released.
+ */
+static void rx_reset_if_lost(struct vmc_flow *flow)
 {
-	struct sk_buff *skb = alloc_skb(0, GFP_ATOMIC | __GFP_NOWARN);
+	struct sk_buff *skb;
 
+	flow->is_closed_by_peer = false;
+	if (!flow->has_used_ring || !after(flow->ring_end, flow->close_seq))
+		return;
+	skb = alloc_skb(0, GFP_ATOMIC | __GFP_NOWARN);
 	if (!skb)
 		return;
-	flow->has_lost_bytes = false;
 	TCP_SKB_CB(skb)->seq = tcp_sk(flow->sk)->rcv_nxt;
 	TCP_SKB_CB(skb)->tcp_flags = TCPHDR_RST | TCPHDR_ACK;
 	__vmc_rx_segment(flow->sk, skb);
@@ -111,8 +118,8 @@ static void __rx_drain(struct vmc_flow *flow)
 			break;
 		}
 	}
-	if (unlikely(flow->has_lost_bytes) && sk->sk_state != TCP_CLOSE)
-		rx_reset(flow);
+	if (unlikely(flow->is_closed_by_peer) && sk->sk_state != TCP_CLOSE)
+		rx_reset_if_lost(flow);
 }
 
 /*
@@ -150,14 +157,20 @@ static int rx_data(struct vmc_queue *q, const struct vmc_record *rec)
 		return 0;
 	}
 	skb = vmc_rx_build_skb(q, rec);
-	if (!skb)
-		return -ENOMEM;
+	if (IS_ERR(skb))
+		return PTR_ERR(skb);
 	TCP_SKB_CB(skb)->tcp_flags = rx_tcp_flags(rec);
 	vmc_stat_inc(rx_records);
 	vmc_stat_add(rx_bytes, skb->len);
 	WRITE_ONCE(q->rx_bytes, q->rx_bytes + skb->len);
 
 	bh_lock_sock(flow->sk);
+	if (flow->is_detached) {
+		bh_unlock_sock(flow->sk);
+		vmc_stat_inc(rx_stale);
+		kfree_skb(skb);
+		return 0;
+	}
 	__skb_queue_tail(&flow->rx_pending, skb);
 	if (sock_owned_by_user(flow->sk))
 		vmc_stat_inc(rx_deferred);
@@ -175,8 +188,8 @@ static void rx_close(struct vmc_queue *q, const struct vmc_record *rec)
 		return;
 	bh_lock_sock(flow->sk);
 	__vmc_flow_close(flow, VMC_REASON_PEER_CLOSED);
-	if (flow->has_used_ring && after(READ_ONCE(flow->ring_end), le32_to_cpu(rec->seq)))
-		flow->has_lost_bytes = true;
+	flow->close_seq = le32_to_cpu(rec->seq);
+	flow->is_closed_by_peer = true;
 	if (!sock_owned_by_user(flow->sk))
 		__rx_drain(flow);
 	vmc_flow_write_space(flow);
@@ -202,6 +215,9 @@ static void rx_send_ack(struct vmc_flow *flow)
 	icsk->icsk_ack.quick = TCP_MAX_QUICKACKS;
 	if (before(tp->rcv_nxt, flow->ack_seq))
 		return;
+	/* tcp_mstamp_refresh() */
+	tp->tcp_clock_cache = tcp_clock_ns();
+	tp->tcp_mstamp = div_u64(tp->tcp_clock_cache, NSEC_PER_USEC);
 #ifdef VMC_TCP_SEND_ACK_HAS_FLAGS
 	__tcp_send_ack(flow->sk, tp->rcv_nxt, 0);
 #else
@@ -231,7 +247,7 @@ static void rx_ackreq(struct vmc_queue *q, const struct vmc_record *rec)
  */
 void vmc_rx_release_cb(struct vmc_flow *flow)
 {
-	if (!skb_queue_empty(&flow->rx_pending) || flow->has_lost_bytes)
+	if (!skb_queue_empty(&flow->rx_pending) || flow->is_closed_by_peer)
 		__rx_drain(flow);
 	if (flow->wants_ack)
 		rx_send_ack(flow);

@@ -28,6 +28,9 @@ enum send_route {
 	SEND_HOLD_RING, /* the ring has to drain, then TCP */
 };
 
+/* Of the functions below: there is no space, nothing happened. */
+#define SEND_WAIT      (-ENOBUFS)
+
 /* Flags whose meaning is TCP's own. */
 #define SEND_TCP_FLAGS (MSG_OOB | MSG_FASTOPEN | MSG_PROBE)
 
@@ -79,6 +82,7 @@ static void send_advance(struct sock *sk, u32 len)
 	WRITE_ONCE(tp->snd_nxt, seq);
 	tp->pushed_seq = seq;
 	tp->snd_sml = seq;
+	tp->high_seq = seq;
 	tp->snd_up = seq; /* not in urgent mode: tcp_urg_mode() */
 	WRITE_ONCE(tp->snd_una, seq);
 	tp->bytes_sent += len;
@@ -100,10 +104,22 @@ static void send_fill_msg(struct sk_msg *m, const struct vmc_queue *q, const str
 	for (i = 0; i < tx->nr_segs; i++) {
 		const struct vmc_tx_seg *seg = &tx->seg[i];
 
+		/* Helpers that change the message put the pages that they replace. */
+		get_page(q->own.data[seg->page]);
 		sg_set_page(sk_msg_elem(m, i), q->own.data[seg->page], seg->len, seg->off);
 	}
 	m->sg.end = tx->nr_segs;
 	m->sg.size = tx->len;
+}
+
+static void send_put_msg(struct sk_msg *m)
+{
+	u32 i = m->sg.start;
+
+	while (i != m->sg.end) {
+		put_page(sg_page(sk_msg_elem(m, i)));
+		sk_msg_iter_var_next(i);
+	}
 }
 
 /* Return: __SK_PASS or __SK_DROP; flow->verdict_ring says which way. */
@@ -123,6 +139,10 @@ static noinline_for_stack int send_run_program(struct sock *sk, struct vmc_flow 
 	if (psock->apply_bytes > tx->len)
 		flow->verdict_bytes = psock->apply_bytes - tx->len;
 	psock->apply_bytes = 0;
+	/* A message that was changed in length is not ours to carry. */
+	if (m.sg.size != tx->len)
+		verdict = __SK_DROP;
+	send_put_msg(&m);
 	sk_psock_put(sk, psock);
 	return verdict == __SK_DROP ? __SK_DROP : __SK_PASS;
 }
@@ -147,17 +167,23 @@ static int send_tcp(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg)
 {
 	int ret = tcp_sendmsg_locked(sk, msg, msg_data_left(msg));
 
+	/* All that we sent by the ring is behind us. */
+	if (flow->has_used_ring && !READ_ONCE(flow->tx_pages))
+		flow->has_used_ring = false;
 	if (ret > 0)
 		vmc_stat_add(tx_tcp_bytes, ret);
 	return ret;
 }
 
-/* The program let bytes pass that are copied already: send just these. */
+/*
+ * The program let bytes pass that are copied already: send just these. Without
+ * waiting, since the pages may go while the socket is not locked.
+ */
 static int send_tcp_copied(struct sock *sk, struct vmc_flow *flow, const struct vmc_tx *tx,
 			   int flags)
 {
 	struct bio_vec bvec[VMC_MAX_SEGS];
-	struct msghdr msg = { .msg_flags = flags & ~MSG_SPLICE_PAGES };
+	struct msghdr msg = { .msg_flags = (flags & ~MSG_SPLICE_PAGES) | MSG_DONTWAIT };
 	u32 i;
 
 	for (i = 0; i < tx->nr_segs; i++)
@@ -188,46 +214,56 @@ static u32 send_copy(struct vmc_queue *q, const struct vmc_tx *tx, struct iov_it
 	return copied;
 }
 
-/* Return: bytes sent, or -errno; -EAGAIN: no space. */
+/* The bytes are in place: by the program's verdict to the ring or to TCP. */
+static int send_filled(struct sock *sk, struct vmc_flow *flow, struct vmc_tx *tx, int flags)
+{
+	u32 seq = tcp_sk(sk)->write_seq;
+	u32 len = tx->len;
+	int ret;
+
+	ret = send_verdict(sk, flow, tx);
+	if (ret > 0) {
+		/* The owner of the socket publishes first: what comes back waits. */
+		if (vmc_tx_commit(flow->queue, flow, tx, seq)) {
+			flow->has_used_ring = true;
+			WRITE_ONCE(flow->ring_end, seq + len);
+			send_advance(sk, len);
+			return len;
+		}
+		__vmc_flow_close(flow, VMC_REASON_CHAN_CLOSED);
+		return 0;
+	}
+	if (!ret)
+		ret = send_tcp_copied(sk, flow, tx, flags);
+	vmc_tx_abort(flow->queue, tx);
+	return ret == -EAGAIN ? SEND_WAIT : ret;
+}
+
+/* Return: bytes sent, 0 to try again, or -errno; SEND_WAIT: no space. */
 static int send_ring(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg)
 {
 	struct vmc_queue *q = flow->queue;
-	u32 seq = tcp_sk(sk)->write_seq;
 	struct vmc_tx tx;
 	u32 copied;
 	int ret;
 
 	ret = vmc_tx_reserve(q, flow, msg_data_left(msg), &tx);
-	if (ret == -EPIPE) {
+	if (ret == -EAGAIN)
+		return SEND_WAIT;
+	if (ret) {
 		__vmc_flow_close(flow, VMC_REASON_CHAN_CLOSED);
 		return 0;
 	}
-	if (ret)
-		return ret;
 	copied = send_copy(q, &tx, &msg->msg_iter);
 	if (copied < tx.len)
 		vmc_tx_trim(q, &tx, copied);
 	if (!copied) {
-		ret = -EFAULT;
-		goto abort;
+		vmc_tx_abort(q, &tx);
+		return -EFAULT;
 	}
-	ret = send_verdict(sk, flow, &tx);
-	if (ret < 0)
-		goto abort;
-	if (!ret) {
-		ret = send_tcp_copied(sk, flow, &tx, msg->msg_flags);
-		/* What TCP did not take is still the caller's. */
-		iov_iter_revert(&msg->msg_iter, copied - max(ret, 0));
-		goto abort;
-	}
-	flow->has_used_ring = true;
-	WRITE_ONCE(flow->ring_end, seq + copied);
-	send_advance(sk, copied);
-	vmc_tx_commit(q, flow, &tx, seq);
-	return copied;
-
-abort:
-	vmc_tx_abort(q, &tx);
+	ret = send_filled(sk, flow, &tx, msg->msg_flags);
+	/* What did not go is still the caller's. */
+	iov_iter_revert(&msg->msg_iter, copied - max(ret, 0));
 	return ret;
 }
 
@@ -300,7 +336,7 @@ static void send_consider_ring(struct sock *sk, struct vmc_flow *flow, size_t si
 		vmc_flow_want(flow);
 }
 
-/* One step on. Return: bytes sent, 0 to try again, or -errno; -EAGAIN: wait. */
+/* One step on. Return: bytes sent, 0 to try again, or -errno; SEND_WAIT. */
 static int send_some(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg)
 {
 	switch (send_route(sk, flow, msg)) {
@@ -309,21 +345,49 @@ static int send_some(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg)
 		return send_ring(sk, flow, msg);
 	case SEND_HOLD_TCP:
 		send_hold(sk, flow, VMC_HOLD_FOR_TCP);
-		return -EAGAIN;
+		return SEND_WAIT;
 	case SEND_HOLD_RING:
 		send_hold(sk, flow, VMC_HOLD_FOR_RING);
-		return -EAGAIN;
+		return SEND_WAIT;
 	default:
 		send_end_hold(sk, flow);
 		return send_tcp(sk, flow, msg);
 	}
 }
 
+/*
+ * Wait until vmc_stream_memory_free(), which asks for the same as send_route() and
+ * vmc_tx_reserve() do: whoever is told to wait is going to be woken.
+ * Not sk_stream_wait_memory(): space that came since counts there as a shortage of
+ * memory, for which it sleeps up to a fifth of a second.
+ */
 static int send_wait(struct sock *sk, long *timeo)
 {
-	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	int err = 0;
+
 	vmc_stat_inc(tx_waits);
-	return sk_stream_wait_memory(sk, timeo);
+	add_wait_queue(sk_sleep(sk), &wait);
+	sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
+	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+	smp_mb__after_atomic(); /* pairs with tcp_check_space() */
+	if (sk_stream_memory_free(sk)) {
+		/* It has come meanwhile. */
+	} else if (!*timeo) {
+		err = -EAGAIN;
+	} else if (signal_pending(current)) {
+		err = sock_intr_errno(*timeo);
+	} else {
+		sk_clear_bit(SOCKWQ_ASYNC_NOSPACE, sk);
+		sk->sk_write_pending++;
+		sk_wait_event(sk, timeo,
+			      READ_ONCE(sk->sk_err) || READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN ||
+				      sk_stream_memory_free(sk),
+			      &wait);
+		sk->sk_write_pending--;
+	}
+	remove_wait_queue(sk_sleep(sk), &wait);
+	return err;
 }
 
 static int send_all(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg)
@@ -340,14 +404,17 @@ static int send_all(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg)
 		ret = send_some(sk, flow, msg);
 		if (ret > 0)
 			copied += ret;
-		else if (ret == -EAGAIN)
+		else if (ret == SEND_WAIT)
 			ret = send_wait(sk, &timeo);
 		if (ret < 0)
 			break;
 	}
-	if (copied)
-		return copied;
-	return ret < 0 ? sk_stream_error(sk, msg->msg_flags, ret) : 0;
+	if (!copied)
+		return ret < 0 ? sk_stream_error(sk, msg->msg_flags, ret) : 0;
+	/* TCP has reported the error to us; it is the next caller's. */
+	if (ret == -ECONNRESET || ret == -ETIMEDOUT || ret == -EHOSTUNREACH)
+		WRITE_ONCE(sk->sk_err, -ret);
+	return copied;
 }
 
 /**

@@ -16,10 +16,21 @@
  *                                        references; Connected
  *   maps them; Connected
  *
- * Either side may go to Closing at any time.
+ * The end, which either side begins by Closing (dom0 does it in the backend's name):
+ *
+ *   stops to publish; Closing
+ *                                        stops to publish, receives what is there,
+ *                                        unmaps, revokes; Closed
+ *   receives what is there, unmaps,
+ *   revokes; Closed
+ *                                        is removed, if not online
+ *
+ * So nothing that was published is lost. A side that is alone (the other's domain
+ * is gone, or its device) does all at once.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/delay.h>
 #include <linux/interrupt.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -55,7 +66,8 @@ struct xen_chan {
 
 	struct mutex lock; /* set-up and end; and: */
 	bool is_wanted;	   /* frontend: by a flow */
-	bool is_closed;
+	bool is_stopped;
+	bool is_finished;
 	u16 nr_queues;
 	struct xen_queue *queues;
 };
@@ -198,16 +210,24 @@ static void xen_queue_free(struct xen_chan *xc, struct xen_queue *xq)
 	vmc_half_exit(&xq->q->own);
 }
 
-/* Flows go on by TCP; then all that is shared with the peer ends. */
-static void __xen_close(struct xen_chan *xc)
+/* The first half of the end. */
+static void __xen_stop(struct xen_chan *xc)
+{
+	lockdep_assert_held(&xc->lock);
+	xc->is_stopped = true;
+	vmc_chan_stop(xc->chan);
+}
+
+/* The other one: flows go on by TCP, and all that is shared with the peer ends. */
+static void __xen_finish(struct xen_chan *xc)
 {
 	int i;
 
-	lockdep_assert_held(&xc->lock);
-	if (xc->is_closed)
+	__xen_stop(xc);
+	if (xc->is_finished)
 		return;
-	xc->is_closed = true;
-	vmc_chan_close(xc->chan);
+	xc->is_finished = true;
+	vmc_chan_finish(xc->chan);
 	for (i = 0; i < xc->nr_queues; i++)
 		xen_queue_free(xc, &xc->queues[i]);
 	kfree(xc->queues);
@@ -215,16 +235,10 @@ static void __xen_close(struct xen_chan *xc)
 	xc->nr_queues = 0;
 }
 
-static void xen_close(struct xen_chan *xc)
-{
-	mutex_lock(&xc->lock);
-	__xen_close(xc);
-	mutex_unlock(&xc->lock);
-}
-
+/* Stop, and let the other end know: the state becomes Closing. */
 static void __xen_fatal(struct xen_chan *xc, int err, const char *what)
 {
-	__xen_close(xc);
+	__xen_stop(xc);
 	xenbus_dev_fatal(xc->dev, err, "%s", what);
 }
 
@@ -258,7 +272,7 @@ static void __front_setup(struct xen_chan *xc)
 /* A flow on either side wants the channel and the backend is ready to talk: begin. */
 static void __front_try_setup(struct xen_chan *xc, enum xenbus_state backend)
 {
-	if (xc->is_closed || xc->queues)
+	if (xc->is_stopped || xc->queues)
 		return;
 	if (backend == XenbusStateInitialised || (backend == XenbusStateInitWait && xc->is_wanted))
 		__front_setup(xc);
@@ -282,7 +296,7 @@ static void __front_connect(struct xen_chan *xc)
 {
 	int i, err = 0;
 
-	if (xc->is_closed || xc->dev->state != XenbusStateInitialised)
+	if (xc->is_stopped || xc->dev->state != XenbusStateInitialised)
 		return;
 	for (i = 0; !err && i < xc->nr_queues; i++)
 		err = front_queue_connect(xc, &xc->queues[i]);
@@ -307,10 +321,14 @@ static void front_backend_changed(struct xenbus_device *dev, enum xenbus_state s
 	case XenbusStateConnected:
 		__front_connect(xc);
 		break;
-	case XenbusStateUnknown: /* the backend's domain is gone */
 	case XenbusStateClosing:
+		__xen_stop(xc);
+		if (dev->state != XenbusStateClosing && dev->state != XenbusStateClosed)
+			xenbus_switch_state(dev, XenbusStateClosing);
+		break;
+	case XenbusStateUnknown: /* the backend's domain is gone */
 	case XenbusStateClosed:
-		__xen_close(xc);
+		__xen_finish(xc);
 		if (dev->state != XenbusStateClosed)
 			xenbus_frontend_closed(dev);
 		break;
@@ -349,7 +367,7 @@ static void __back_connect(struct xen_chan *xc)
 	u32 version, nr_queues;
 	int i, err;
 
-	if (xc->is_closed ||
+	if (xc->is_stopped ||
 	    (dev->state != XenbusStateInitWait && dev->state != XenbusStateInitialised))
 		return;
 	version = xenbus_read_unsigned(dev->otherend, VMC_XS_VERSION, 0);
@@ -380,12 +398,12 @@ static void back_frontend_changed(struct xenbus_device *dev, enum xenbus_state s
 		__back_connect(xc);
 		break;
 	case XenbusStateClosing:
-		__xen_close(xc);
-		xenbus_switch_state(dev, XenbusStateClosing);
+		__xen_finish(xc);
+		xenbus_switch_state(dev, XenbusStateClosed);
 		break;
 	case XenbusStateUnknown: /* the frontend's domain is gone */
 	case XenbusStateClosed:
-		__xen_close(xc);
+		__xen_finish(xc);
 		xenbus_switch_state(dev, XenbusStateClosed);
 		mutex_unlock(&xc->lock);
 		if (state == XenbusStateUnknown || !xenbus_dev_is_online(dev))
@@ -410,7 +428,7 @@ static void xen_connect(struct vmc_chan *chan)
 	xc->is_wanted = true;
 	if (xen_is_frontend(dev))
 		__front_try_setup(xc, xenbus_read_driver_state(dev->otherend));
-	else if (!xc->is_closed && dev->state == XenbusStateInitWait)
+	else if (!xc->is_stopped && dev->state == XenbusStateInitWait)
 		xenbus_switch_state(dev, XenbusStateInitialised);
 	mutex_unlock(&xc->lock);
 }
@@ -420,7 +438,7 @@ static void xen_fail_work(struct work_struct *work)
 	struct xen_chan *xc = container_of(work, struct xen_chan, fail_work);
 
 	mutex_lock(&xc->lock);
-	if (!xc->is_closed)
+	if (!xc->is_stopped)
 		__xen_fatal(xc, -EPROTO, "the peer broke the protocol");
 	mutex_unlock(&xc->lock);
 }
@@ -450,6 +468,13 @@ static int xen_tell_frontend(struct xenbus_device *dev)
 	return err ?: xenbus_switch_state(dev, XenbusStateInitWait);
 }
 
+static void xen_finish(struct xen_chan *xc)
+{
+	mutex_lock(&xc->lock);
+	__xen_finish(xc);
+	mutex_unlock(&xc->lock);
+}
+
 static int xen_probe(struct xenbus_device *dev, const struct xenbus_device_id *id)
 {
 	struct xen_chan *xc = kzalloc(sizeof(*xc), GFP_KERNEL);
@@ -475,7 +500,8 @@ static int xen_probe(struct xenbus_device *dev, const struct xenbus_device_id *i
 	return 0;
 
 err_close:
-	xen_close(xc);
+	xen_finish(xc);
+	flush_work(&xc->chan->connect_work);
 err_chan:
 	vmc_chan_put(xc->chan);
 err_free:
@@ -483,11 +509,36 @@ err_free:
 	return err;
 }
 
+/*
+ * The device goes while the channel is up (unbound by hand, or dom0 was in a hurry):
+ * stop, and give the other end a moment to stop as well.
+ */
+static void xen_part(struct xen_chan *xc)
+{
+	enum xenbus_state until = xen_is_frontend(xc->dev) ? XenbusStateClosed : XenbusStateClosing;
+	int tries = 100;
+
+	mutex_lock(&xc->lock);
+	if (xc->nr_queues && !xc->is_finished) {
+		__xen_stop(xc);
+		xenbus_switch_state(xc->dev, XenbusStateClosing);
+		while (tries--) {
+			enum xenbus_state other = xenbus_read_driver_state(xc->dev->otherend);
+
+			if (other == XenbusStateUnknown || other >= until)
+				break;
+			msleep(20);
+		}
+	}
+	__xen_finish(xc);
+	mutex_unlock(&xc->lock);
+}
+
 static void xen_remove(struct xenbus_device *dev)
 {
 	struct xen_chan *xc = dev_get_drvdata(&dev->dev);
 
-	xen_close(xc);
+	xen_part(xc);
 	cancel_work_sync(&xc->fail_work);
 	flush_work(&xc->chan->connect_work);
 	vmc_chan_put(xc->chan);
