@@ -17,8 +17,8 @@ struct vmc_chan;
 struct vmc_queue;
 
 /*
- *   IDLE ──first flow──► CONNECTING ──both sides mapped──► CONNECTED
- *     └──────────────────────┴──────────close──────────────────┴──► CLOSED
+ *   IDLE --first flow--> CONNECTING --both sides mapped--> CONNECTED
+ *     +----------------------+-----------stop-----------------+--> CLOSED
  *
  * A closed channel stays closed; its transport makes a new one.
  */

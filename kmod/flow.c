@@ -310,6 +310,7 @@ void __vmc_flow_close(struct vmc_flow *flow, enum vmc_reason reason)
 	if (reason != VMC_REASON_SOCKET_GONE)
 		vmc_stat_inc(flows_fallen_back);
 	flow->reason = reason;
+	/* The reason before the state; pairs with vmc_flow_state(). */
 	smp_store_release(&flow->state, VMC_FLOW_CLOSED);
 	trace_vmc_flow_state(flow);
 }

@@ -18,8 +18,8 @@ struct vmc_chan;
 struct vmc_queue;
 
 /*
- *   OPENING ──proof of the peer──► BOUND
- *      └──────────any reason────────┴──► CLOSED: by TCP only
+ *   OPENING --proof of the peer--> BOUND
+ *      +-----------any reason--------+--> CLOSED: by TCP only
  */
 enum vmc_flow_state {
 	VMC_FLOW_OPENING,

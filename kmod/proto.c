@@ -194,13 +194,12 @@ static int vmc_psock_update_sk_prot(struct sock *sk, struct sk_psock *psock, boo
 		/* The socket may have been given back meanwhile. */
 		if (vmc_proto_has_program(sk))
 			sock_replace_proto(sk, psock->sk_proto);
-	} else if (psock->progs.stream_parser || psock->progs.stream_verdict ||
-		   psock->progs.skb_verdict) {
-		/* Its bytes would leave TCP's queue, and recvmsg is TCP's. */
-		return -EOPNOTSUPP;
-	} else {
-		sock_replace_proto(sk, &protos[proto_is_v6(sk)][PROTO_PROGRAM]);
+		return 0;
 	}
+	/* With these, bytes would leave TCP's queue, and recvmsg is TCP's. */
+	if (psock->progs.stream_parser || psock->progs.stream_verdict || psock->progs.skb_verdict)
+		return -EOPNOTSUPP;
+	sock_replace_proto(sk, &protos[proto_is_v6(sk)][PROTO_PROGRAM]);
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "flow.h"
 
 #define VMC_TRACE_REASON(name, text) { VMC_REASON_##name, text },
+#define VMC_TRACE_LAST		     { VMC_REASON_NONE, "none" }
 
 TRACE_EVENT(vmc_chan_state, TP_PROTO(u32 peer, int state), TP_ARGS(peer, state),
 	    TP_STRUCT__entry(__field(u32, peer) __field(int, state)),
@@ -22,23 +23,22 @@ TRACE_EVENT(vmc_chan_state, TP_PROTO(u32 peer, int state), TP_ARGS(peer, state),
 				       { VMC_CHAN_CONNECTED, "connected" },
 				       { VMC_CHAN_CLOSED, "closed" })));
 
-TRACE_EVENT(vmc_flow_state, TP_PROTO(const struct vmc_flow *flow), TP_ARGS(flow),
-	    TP_STRUCT__entry(__field(u32, peer) __field(u32, handle) __array(u8, saddr, 16)
-				     __array(u8, daddr, 16) __field(u16, sport) __field(u16, dport)
-					     __field(int, state) __field(int, reason)),
-	    TP_fast_assign(__entry->peer = flow->key.peer; __entry->handle = flow->handle;
-			   memcpy(__entry->saddr, flow->key.tuple.saddr, 16);
-			   memcpy(__entry->daddr, flow->key.tuple.daddr, 16);
-			   __entry->sport = ntohs(flow->key.tuple.sport);
-			   __entry->dport = ntohs(flow->key.tuple.dport);
-			   __entry->state = flow->state; __entry->reason = flow->reason;),
-	    TP_printk("peer=%u flow=%u %pI6c:%u > %pI6c:%u state=%s reason=%s", __entry->peer,
-		      __entry->handle, __entry->saddr, __entry->sport, __entry->daddr,
-		      __entry->dport,
-		      __print_symbolic(__entry->state, { VMC_FLOW_OPENING, "opening" },
-				       { VMC_FLOW_BOUND, "bound" }, { VMC_FLOW_CLOSED, "closed" }),
-		      __print_symbolic(__entry->reason,
-				       VMC_REASONS(VMC_TRACE_REASON){ VMC_REASON_NONE, "none" })));
+TRACE_EVENT(
+	vmc_flow_state, TP_PROTO(const struct vmc_flow *flow), TP_ARGS(flow),
+	TP_STRUCT__entry(__field(u32, peer) __field(u32, handle) __array(u8, saddr, 16)
+				 __array(u8, daddr, 16) __field(u16, sport) __field(u16, dport)
+					 __field(int, state) __field(int, reason)),
+	TP_fast_assign(__entry->peer = flow->key.peer; __entry->handle = flow->handle;
+		       memcpy(__entry->saddr, flow->key.tuple.saddr, 16);
+		       memcpy(__entry->daddr, flow->key.tuple.daddr, 16);
+		       __entry->sport = ntohs(flow->key.tuple.sport);
+		       __entry->dport = ntohs(flow->key.tuple.dport); __entry->state = flow->state;
+		       __entry->reason = flow->reason;),
+	TP_printk("peer=%u flow=%u %pI6c:%u > %pI6c:%u state=%s reason=%s", __entry->peer,
+		  __entry->handle, __entry->saddr, __entry->sport, __entry->daddr, __entry->dport,
+		  __print_symbolic(__entry->state, { VMC_FLOW_OPENING, "opening" },
+				   { VMC_FLOW_BOUND, "bound" }, { VMC_FLOW_CLOSED, "closed" }),
+		  __print_symbolic(__entry->reason, VMC_REASONS(VMC_TRACE_REASON) VMC_TRACE_LAST)));
 
 #endif
 

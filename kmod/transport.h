@@ -25,6 +25,7 @@ static inline int vmc_xenbus_init(void)
 {
 	return 0;
 }
+
 static inline void vmc_xenbus_exit(void)
 {
 }

@@ -172,6 +172,15 @@ static int xen_write_queue(struct xen_chan *xc, struct xenbus_transaction xbt, i
 	return xenbus_printf(xbt, xc->dev->nodename, path, "%u", xq->port);
 }
 
+/* The frontend chooses. */
+static int xen_write_choice(struct xen_chan *xc, struct xenbus_transaction xbt)
+{
+	const char *dir = xc->dev->nodename;
+
+	return xenbus_printf(xbt, dir, VMC_XS_VERSION, "%u", VMC_PROTOCOL_VERSION) ?:
+		       xenbus_printf(xbt, dir, VMC_XS_NUM_QUEUES, "%u", xc->nr_queues);
+}
+
 /* All that we tell the other end, in one transaction. */
 static int xen_write_queues(struct xen_chan *xc)
 {
@@ -185,9 +194,7 @@ again:
 	for (i = 0; !err && i < xc->nr_queues; i++)
 		err = xen_write_queue(xc, xbt, i);
 	if (!err && xen_is_frontend(xc->dev))
-		err = xenbus_printf(xbt, xc->dev->nodename, VMC_XS_VERSION, "%u", VMC_PROTOCOL_VERSION) ?:
-			      xenbus_printf(xbt, xc->dev->nodename, VMC_XS_NUM_QUEUES, "%u",
-					    xc->nr_queues);
+		err = xen_write_choice(xc, xbt);
 	if (err) {
 		xenbus_transaction_end(xbt, 1);
 		return err;

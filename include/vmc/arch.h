@@ -18,8 +18,10 @@
 /* The virt_ barriers order against the other VM's CPUs also on a UP kernel. */
 #define vmc_mb()		virt_mb()
 #define vmc_load(p)		le32_to_cpu(READ_ONCE(*(p)))
+/* ring.h says at each use what it pairs with. */
 #define vmc_load_acquire(p)	le32_to_cpu(virt_load_acquire(p))
 #define vmc_store(p, v)		WRITE_ONCE(*(p), cpu_to_le32(v))
+/* As above. */
 #define vmc_store_release(p, v) virt_store_release(p, cpu_to_le32(v))
 /* After a memcpy() out of shared memory: the compiler may not read there again. */
 #define vmc_copied(p)		barrier_data(p)
