@@ -78,7 +78,7 @@ vmc_attach() {
 
 # counter HOST NAME: a counter of vmc0; 0 where the module is not loaded
 counter() {
-	sh_on "$1" "ethtool -S vmc0 2>/dev/null" | awk -v name="$2:" '$1 == name { n = $2 } END { print n + 0 }'
+	sh_on "$1" "ethtool -S vmc0 2>/dev/null" | awk -v name="$2:" '$1 == name { n = $2 } END { print n == "" ? 0 : n }'
 }
 
 # by_ring HOST: payload bytes sent and received by the ring
