@@ -52,17 +52,6 @@ void vmc_flows_exit(void)
 	rhashtable_destroy(&flows_by_sk);
 }
 
-const char *vmc_reason_name(enum vmc_reason reason)
-{
-	static const char *const names[] = {
-#define X(name, text) [VMC_REASON_##name] = text,
-		VMC_REASONS(X)
-#undef X
-	};
-
-	return names[reason];
-}
-
 static void flow_fill_key(struct vmc_flow_key *key, const struct sock *sk, u32 peer)
 {
 	struct in6_addr *saddr = (struct in6_addr *)key->tuple.saddr;

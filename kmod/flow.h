@@ -41,9 +41,7 @@ enum vmc_hold {
 	X(REJECTED, "rejected")          \
 	X(PEER_CLOSED, "peer-closed")    \
 	X(CHAN_CLOSED, "channel-closed") \
-	X(PROGRAM_GONE, "program-gone")  \
-	X(GIVEN_BACK, "given-back")      \
-	X(BAD_RECORD, "bad-record")
+	X(GIVEN_BACK, "given-back")
 
 enum vmc_reason {
 #define X(name, text) VMC_REASON_##name,
@@ -75,7 +73,7 @@ struct vmc_flow {
 	u32 handle;	/* in records to me */
 	bool is_active; /* we connected, the peer accepted */
 
-	/* Written under the socket's spinlock; read anywhere. */
+	/* Written under the socket's spinlock or by its owner; read anywhere. */
 	enum vmc_flow_state state;
 	enum vmc_reason reason;
 	u32 peer_handle; /* in records to the peer; 0: it has proved nothing */
@@ -119,7 +117,6 @@ void vmc_flow_leave(struct vmc_flow *flow, enum vmc_reason reason);
 void vmc_flow_detach(struct vmc_flow *flow, enum vmc_reason reason);
 void vmc_flow_put(struct vmc_flow *flow);
 void vmc_flow_write_space(struct vmc_flow *flow);
-const char *vmc_reason_name(enum vmc_reason reason);
 
 static inline struct vmc_flow *vmc_flow_get(struct vmc_flow *flow)
 {
