@@ -26,6 +26,11 @@ FAULT = re.compile("|".join((
     r"|crashed on cpu|Bad grant reference|Bad flags)",
 )))
 
+# Faults of the emulation in dom0, where no kernel code of vmc runs. A #DB for a single step that
+# nobody asked for: seen once on an idle dom0 just resumed, and not in 300 further commands on 60
+# resumed labs. In a guest it would count.
+DOM0_NOISE = re.compile(r"WARNING: .* at arch/x86/kernel/traps\.c:\d+ exc_debug_kernel\b")
+
 
 def logs(name):
     """{console: path}; xen is Xen's and dom0's."""
@@ -71,7 +76,8 @@ def faults(name):
         with open(path, "rb") as f:
             f.seek(marks.get(console, 0))
             text = f.read().decode(errors="replace")
-        found += [(console, line) for line in text.splitlines() if FAULT.search(line)]
+        found += [(console, line) for line in text.splitlines()
+                  if FAULT.search(line) and not (console == "xen" and DOM0_NOISE.search(line))]
     return found
 
 
