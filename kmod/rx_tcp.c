@@ -15,6 +15,7 @@
 #include "chan.h"
 #include "flow.h"
 #include "handshake.h"
+#include "path.h"
 #include "queue.h"
 #include "rx.h"
 #include "stats.h"
@@ -205,7 +206,7 @@ static void rx_close(struct vmc_queue *q, const struct vmc_record *rec)
 static void rx_send_ack(struct vmc_flow *flow)
 {
 	struct inet_connection_sock *icsk = inet_csk(flow->sk);
-	struct tcp_sock *tp = tcp_sk(flow->sk);
+	const struct tcp_sock *tp = tcp_sk(flow->sk);
 
 	flow->wants_ack = false;
 	if (!((1 << flow->sk->sk_state) & (TCPF_ESTABLISHED | TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2)))
@@ -215,14 +216,7 @@ static void rx_send_ack(struct vmc_flow *flow)
 	icsk->icsk_ack.quick = TCP_MAX_QUICKACKS;
 	if (before(tp->rcv_nxt, flow->ack_seq))
 		return;
-	/* tcp_mstamp_refresh() */
-	tp->tcp_clock_cache = tcp_clock_ns();
-	tp->tcp_mstamp = div_u64(tp->tcp_clock_cache, NSEC_PER_USEC);
-#ifdef VMC_TCP_SEND_ACK_HAS_FLAGS
-	__tcp_send_ack(flow->sk, tp->rcv_nxt, 0);
-#else
-	__tcp_send_ack(flow->sk, tp->rcv_nxt);
-#endif
+	vmc_path_send_ack(flow->sk);
 }
 
 static void rx_ackreq(struct vmc_queue *q, const struct vmc_record *rec)

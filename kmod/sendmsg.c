@@ -17,6 +17,7 @@
 #include <net/tcp.h>
 
 #include "flow.h"
+#include "path.h"
 #include "proto.h"
 #include "queue.h"
 #include "stats.h"
@@ -228,6 +229,7 @@ static int send_filled(struct sock *sk, struct vmc_flow *flow, struct vmc_tx *tx
 			flow->has_used_ring = true;
 			WRITE_ONCE(flow->ring_end, seq + len);
 			send_advance(sk, len);
+			vmc_path_refresh(flow);
 			return len;
 		}
 		__vmc_flow_close(flow, VMC_REASON_CHAN_CLOSED);
