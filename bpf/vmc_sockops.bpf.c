@@ -4,26 +4,9 @@
  * its other end is co-resident. Every other socket is left as it was.
  */
 #include "vmc_maps.bpf.h"
-#include <bpf/bpf_endian.h>
-
-#define AF_INET	 2
-#define AF_INET6 10
+#include "vmc_address.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
-
-/* @addr: network order, @word: the same as four words, ::ffff:a.b.c.d for IPv4 */
-union address {
-	struct vmc_peer_key key;
-	__u32 word[4];
-};
-
-static __always_inline void address_map_v4(union address *a, __u32 v4)
-{
-	a->word[0] = 0;
-	a->word[1] = 0;
-	a->word[2] = bpf_htonl(0xffff);
-	a->word[3] = v4;
-}
 
 /*
  * The context is rewritten field by field by the verifier, so each word is a
@@ -50,12 +33,6 @@ static __always_inline bool addresses_read(struct bpf_sock_ops *ctx, union addre
 	default:
 		return false;
 	}
-}
-
-static __always_inline bool address_equal(const union address *a, const union address *b)
-{
-	return a->word[0] == b->word[0] && a->word[1] == b->word[1] && a->word[2] == b->word[2] &&
-	       a->word[3] == b->word[3];
 }
 
 static __always_inline void adopt(struct bpf_sock_ops *ctx)

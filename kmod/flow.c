@@ -74,7 +74,10 @@ static bool flow_is_adoptable(const struct sock *sk)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
 
-	if (!vmc_proto_is_stock(sk) || inet_csk_has_ulp(sk) || sk->sk_user_data)
+	/* sk_user_data of a socket of ours is the psock of its sk_msg program. */
+	if (!vmc_proto_is_ours(sk) && (!vmc_proto_is_stock(sk) || sk->sk_user_data))
+		return false;
+	if (inet_csk_has_ulp(sk))
 		return false;
 	/* The kernel's own sockets have their own ideas of sk_user_data. */
 	if (sk->sk_kern_sock)
@@ -92,9 +95,32 @@ static bool flow_is_adoptable(const struct sock *sk)
 	return true;
 }
 
-static struct vmc_flow *flow_alloc(struct sock *sk, struct vmc_chan *chan, bool is_active)
+/* How the connection began: what both ends know, and no one else. */
+struct flow_start {
+	u32 iss;
+	u32 irs;
+	bool is_active;
+};
+
+/*
+ * TCP forgets its initial sequence numbers, but not how many bytes went since then.
+ * bytes_acked counts the SYN of the side that connected, and no other. The two
+ * accounts don't agree for a socket that was put together by TCP_REPAIR.
+ */
+static int flow_recover_start(const struct sock *sk, struct flow_start *start)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
+	u32 by_acked = tp->snd_una - (u32)tp->bytes_acked;
+
+	start->iss = tp->snd_nxt - 1 - (u32)(tp->bytes_sent - tp->bytes_retrans);
+	start->irs = tp->rcv_nxt - 1 - (u32)tp->bytes_received;
+	start->is_active = by_acked == start->iss;
+	return start->is_active || by_acked - 1 == start->iss ? 0 : -EOPNOTSUPP;
+}
+
+static struct vmc_flow *flow_alloc(struct sock *sk, struct vmc_chan *chan,
+				   const struct flow_start *start)
+{
 	struct vmc_flow *flow = kzalloc(sizeof(*flow), GFP_ATOMIC | __GFP_NOWARN);
 
 	if (!flow)
@@ -103,10 +129,10 @@ static struct vmc_flow *flow_alloc(struct sock *sk, struct vmc_chan *chan, bool 
 	flow->sk = sk;
 	flow->chan = chan;
 	flow_fill_key(&flow->key, sk, chan->peer);
-	/* Nothing but the SYN is acknowledged on either side at this moment. */
-	flow->iss = tp->snd_una - 1;
-	flow->irs = tp->rcv_nxt - 1;
-	flow->is_active = is_active;
+	flow->iss = start->iss;
+	flow->irs = start->irs;
+	flow->is_active = start->is_active;
+	flow->offer_after = jiffies;
 	flow->cur_page = U32_MAX;
 	flow->state = VMC_FLOW_OPENING;
 	INIT_LIST_HEAD(&flow->chan_node);
@@ -164,28 +190,16 @@ out:
 	return err;
 }
 
-/**
- * vmc_flow_open() - adopt an established socket
- * @sk: the socket; locked, at ACTIVE or PASSIVE_ESTABLISHED of sockops
- * @peer: id of the channel that the remote address leads to
- * @is_active: we connected
- *
- * Context: softirq or process, under rcu_read_lock().
- * Return: 0; then the socket has our proto and TCP carries its bytes until the
- * flow is bound. -errno: the socket is as it was.
- */
-int vmc_flow_open(struct sock *sk, u32 peer, bool is_active)
+static int flow_open(struct sock *sk, u32 peer, const struct flow_start *start)
 {
 	struct vmc_chan *chan;
 	struct vmc_flow *flow;
 	int err;
 
-	if (!flow_is_adoptable(sk))
-		return -EOPNOTSUPP;
 	chan = vmc_chan_lookup(peer);
 	if (!chan)
 		return -ENODEV;
-	flow = flow_alloc(sk, chan, is_active);
+	flow = flow_alloc(sk, chan, start);
 	if (!flow) {
 		vmc_chan_put(chan);
 		return -ENOMEM;
@@ -212,11 +226,72 @@ err_put:
 }
 
 /**
+ * vmc_flow_open() - adopt a socket at its establishment
+ * @sk: the socket; locked, at ACTIVE or PASSIVE_ESTABLISHED of sockops
+ * @peer: id of the channel that the remote address leads to
+ * @is_active: we connected
+ *
+ * Context: softirq or process, under rcu_read_lock().
+ * Return: 0; then the socket has our proto and TCP carries its bytes until the
+ * flow is bound. -errno: the socket is as it was.
+ */
+int vmc_flow_open(struct sock *sk, u32 peer, bool is_active)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	/* Nothing but the SYN is acknowledged on either side at this moment. */
+	const struct flow_start start = { tp->snd_una - 1, tp->rcv_nxt - 1, is_active };
+
+	if (!flow_is_adoptable(sk) || vmc_proto_is_ours(sk))
+		return -EOPNOTSUPP;
+	return flow_open(sk, peer, &start);
+}
+
+/* A flow that is over, and has nothing left to deliver. */
+static bool flow_is_replaceable(const struct vmc_flow *flow)
+{
+	return flow->has_left && skb_queue_empty(&flow->rx_pending);
+}
+
+/**
+ * vmc_flow_adopt() - adopt a socket in mid-stream
+ * @sk: the socket; owned by the caller
+ * @peer: id of the channel that the remote address leads to
+ *
+ * Also one whose flow has left a channel that was closed. One that has a flow which
+ * is in use keeps it.
+ *
+ * Context: process, under rcu_read_lock().
+ * Return: as vmc_flow_open().
+ */
+int vmc_flow_adopt(struct sock *sk, u32 peer)
+{
+	struct vmc_flow *old = vmc_flow_of(sk);
+	struct flow_start start;
+	int err;
+
+	if (old && !flow_is_replaceable(old))
+		return 0;
+	if (sk->sk_state != TCP_ESTABLISHED || !flow_is_adoptable(sk))
+		return -EOPNOTSUPP;
+	err = flow_recover_start(sk, &start);
+	if (err)
+		return err;
+	if (old)
+		vmc_flow_detach(old, VMC_REASON_CHAN_CLOSED);
+	err = flow_open(sk, peer, &start);
+	/* Our proto needs the module, which a flow holds. */
+	if (err && old)
+		vmc_proto_detach(sk);
+	return err;
+}
+
+/**
  * vmc_flow_want() - the flow is worth the ring: offer it to the peer
  * @flow: the flow, OPENING
  *
  * At once or as soon as the channel is up; the first such flow of a channel makes
- * it connect. Once is enough.
+ * it connect. Nothing happens while an offer is under way, or too soon behind one
+ * that was rejected.
  *
  * Context: socket lock held.
  */
@@ -225,13 +300,37 @@ void vmc_flow_want(struct vmc_flow *flow)
 	struct vmc_chan *chan = flow->chan;
 
 	spin_lock_bh(&chan->lock);
-	if (!flow->is_wanted) {
+	if (!flow->is_wanted && time_after_eq(jiffies, flow->offer_after)) {
 		flow->is_wanted = true;
 		if (chan->state == VMC_CHAN_CONNECTED)
 			vmc_handshake_offer(flow);
 		else
 			__vmc_chan_want(chan);
 	}
+	spin_unlock_bh(&chan->lock);
+}
+
+/* 20 ms at first, up to 80 s. */
+#define FLOW_OFFER_INTERVAL  msecs_to_jiffies(20)
+#define FLOW_OFFER_MAX_SHIFT 12
+
+/**
+ * vmc_flow_postpone() - the peer has not adopted its end; it may do so later
+ * @flow: the flow, OPENING
+ *
+ * Then the peer's offer binds the flow, or ours when it is made again.
+ *
+ * Context: socket's spinlock held.
+ */
+void vmc_flow_postpone(struct vmc_flow *flow)
+{
+	struct vmc_chan *chan = flow->chan;
+	u32 shift;
+
+	spin_lock_bh(&chan->lock);
+	shift = min_t(u32, flow->nr_rejects++, FLOW_OFFER_MAX_SHIFT);
+	flow->offer_after = jiffies + (FLOW_OFFER_INTERVAL << shift);
+	flow->is_wanted = false;
 	spin_unlock_bh(&chan->lock);
 }
 
@@ -339,6 +438,7 @@ void vmc_flow_leave(struct vmc_flow *flow, enum vmc_reason reason)
 	__vmc_flow_close(flow, reason);
 	vmc_rx_copy_out(sk);
 	vmc_rx_copy_out_pending(&flow->rx_pending);
+	flow->has_left = true;
 	release_sock(sk);
 	/* Whoever waits for the ring may go on by TCP. */
 	vmc_flow_write_space(flow);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Flows: TCP connections adopted from a sockops program. A flow belongs to its
- * socket from adoption until the socket is destroyed (or given back), whatever
- * state it is in; the proto of such a socket is ours for just as long.
+ * Flows: TCP connections adopted from a BPF program, at their establishment or in
+ * mid-stream. A flow belongs to its socket from adoption until the socket is
+ * destroyed (or given back), whatever state it is in; the proto of such a socket is
+ * ours for just as long. One that has left its channel makes room for another when
+ * the socket is adopted again.
  */
 #ifndef VMC_FLOW_H
 #define VMC_FLOW_H
@@ -65,6 +67,8 @@ struct vmc_flow {
 	struct rhash_head key_node;
 	struct list_head chan_node; /* chan->lock */
 	bool is_wanted;		    /* chan->lock; offered, or as soon as possible */
+	unsigned long offer_after;  /* chan->lock; jiffies; not before */
+	u32 nr_rejects;		    /* chan->lock */
 
 	/* Constant since adoption. */
 	struct vmc_flow_key key;
@@ -86,6 +90,7 @@ struct vmc_flow {
 	enum vmc_hold hold; /* read by pollers, too */
 	bool is_corked;	    /* by the user, but not while we hold */
 	u32 nr_sends;	    /* before BOUND */
+	u32 path_stamp;	    /* tcp_jiffies32 when the path last saw a segment for sure */
 
 	/* Queue's tx_lock. */
 	u32 tx_pages;
@@ -102,16 +107,19 @@ struct vmc_flow {
 	bool is_closed_by_peer;
 
 	bool is_detached;
+	bool has_left; /* by the socket's owner: the channel is closed, nothing refers to it */
 };
 
 int vmc_flows_init(void);
 void vmc_flows_exit(void);
 
 int vmc_flow_open(struct sock *sk, u32 peer, bool is_active);
+int vmc_flow_adopt(struct sock *sk, u32 peer);
 struct vmc_flow *vmc_flow_of(const struct sock *sk);
 struct vmc_flow *vmc_flow_by_handle(struct vmc_chan *chan, u32 handle);
 struct vmc_flow *vmc_flow_by_key(const struct vmc_flow_key *key);
 void vmc_flow_want(struct vmc_flow *flow);
+void vmc_flow_postpone(struct vmc_flow *flow);
 void __vmc_flow_close(struct vmc_flow *flow, enum vmc_reason reason);
 void vmc_flow_leave(struct vmc_flow *flow, enum vmc_reason reason);
 void vmc_flow_detach(struct vmc_flow *flow, enum vmc_reason reason);

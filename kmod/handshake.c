@@ -19,6 +19,7 @@
 #include "chan.h"
 #include "flow.h"
 #include "handshake.h"
+#include "path.h"
 #include "queue.h"
 #include "stats.h"
 #include "trace.h"
@@ -64,6 +65,7 @@ void vmc_handshake_offer(struct vmc_flow *flow)
 /* The owner of the socket may close the flow at the same moment: false then. */
 static bool handshake_bind(struct vmc_flow *flow)
 {
+	vmc_path_open(flow);
 	/* A full barrier; pairs with vmc_flow_state(). */
 	if (cmpxchg(&flow->state, VMC_FLOW_OPENING, VMC_FLOW_BOUND) != VMC_FLOW_OPENING)
 		return false;
@@ -185,7 +187,7 @@ out:
 }
 
 /**
- * vmc_rx_reject() - the peer does not know the connection
+ * vmc_rx_reject() - the peer does not know the connection, or not yet
  * @q: the queue
  * @rec: the record, checked by vmc_record_check()
  *
@@ -201,7 +203,7 @@ int vmc_rx_reject(struct vmc_queue *q, const struct vmc_record *rec)
 	bh_lock_sock(flow->sk);
 	if (flow->state == VMC_FLOW_OPENING) {
 		vmc_stat_inc(flows_rejected);
-		__vmc_flow_close(flow, VMC_REASON_REJECTED);
+		vmc_flow_postpone(flow);
 	}
 	bh_unlock_sock(flow->sk);
 	return 0;

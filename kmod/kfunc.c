@@ -28,6 +28,16 @@ static struct sock *kfunc_established_sk(const struct bpf_sock_ops_kern *skops)
 	return skops->sk;
 }
 
+/* The full TCP socket of an iterator, owned by whoever runs it. */
+static struct sock *kfunc_owned_sk(struct sock_common *skc)
+{
+	struct sock *sk = (struct sock *)skc;
+
+	if (!sk || !sk_fullsock(sk) || sk->sk_protocol != IPPROTO_TCP)
+		return NULL;
+	return sock_owned_by_user_nocheck(sk) ? sk : NULL;
+}
+
 __bpf_kfunc_start_defs();
 
 /**
@@ -66,6 +76,44 @@ __bpf_kfunc int bpf_vmc_flow_close(struct bpf_sock_ops *ctx)
 }
 
 /**
+ * bpf_vmc_sock_adopt() - adopt a TCP socket of an iterator program in mid-stream
+ * @skc: the socket, which the iterator has locked ("iter/tcp" has)
+ * @peer: id of the channel to the other end
+ *
+ * Return: 0: to be put into a SOCKHASH; 1: it is in one, with a program; or -errno:
+ * the socket is as it was.
+ */
+__bpf_kfunc int bpf_vmc_sock_adopt(struct sock_common *skc, u32 peer)
+{
+	struct sock *sk = kfunc_owned_sk(skc);
+
+	if (!sk)
+		return -EINVAL;
+	return vmc_flow_adopt(sk, peer) ?: vmc_proto_has_program(sk);
+}
+
+/**
+ * bpf_vmc_sock_release() - undo bpf_vmc_sock_adopt() in the same run of the program
+ * @skc: the socket
+ *
+ * A flow that has been bound stays, without a program, by TCP: to give it back may
+ * sleep.
+ *
+ * Return: 0 or -EINVAL.
+ */
+__bpf_kfunc int bpf_vmc_sock_release(struct sock_common *skc)
+{
+	struct sock *sk = kfunc_owned_sk(skc);
+	const struct vmc_flow *flow = sk ? vmc_flow_of(sk) : NULL;
+
+	if (!flow)
+		return -EINVAL;
+	if (!flow->peer_handle)
+		vmc_proto_give_back(sk);
+	return 0;
+}
+
+/**
  * bpf_vmc_msg_redirect() - a sk_msg program's verdict: by the ring
  * @ctx: its context
  *
@@ -87,6 +135,8 @@ __bpf_kfunc_end_defs();
 BTF_KFUNCS_START(kfunc_ids)
 BTF_ID_FLAGS(func, bpf_vmc_flow_open)
 BTF_ID_FLAGS(func, bpf_vmc_flow_close)
+BTF_ID_FLAGS(func, bpf_vmc_sock_adopt, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, bpf_vmc_sock_release, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, bpf_vmc_msg_redirect)
 BTF_KFUNCS_END(kfunc_ids)
 
@@ -96,8 +146,15 @@ BTF_KFUNCS_END(kfunc_ids)
  */
 static int kfunc_filter(const struct bpf_prog *prog, u32 id)
 {
-	return prog->type == BPF_PROG_TYPE_SOCK_OPS || prog->type == BPF_PROG_TYPE_SK_MSG ? 0 :
-											    -EACCES;
+	switch (prog->type) {
+	case BPF_PROG_TYPE_SOCK_OPS:
+	case BPF_PROG_TYPE_SK_MSG:
+		return 0;
+	case BPF_PROG_TYPE_TRACING:
+		return prog->expected_attach_type == BPF_TRACE_ITER ? 0 : -EACCES;
+	default:
+		return -EACCES;
+	}
 }
 
 static const struct btf_kfunc_id_set kfunc_set = {

@@ -41,6 +41,15 @@ bool vmc_proto_is_stock(const struct sock *sk)
 	return sk->sk_protocol == IPPROTO_TCP && READ_ONCE(sk->sk_prot) == proto_stock(sk);
 }
 
+/* Has the socket been adopted, and not been given back? */
+bool vmc_proto_is_ours(const struct sock *sk)
+{
+	const struct proto *proto = READ_ONCE(sk->sk_prot);
+
+	return sk->sk_protocol == IPPROTO_TCP && (proto == &protos[proto_is_v6(sk)][PROTO_BASE] ||
+						  proto == &protos[proto_is_v6(sk)][PROTO_PROGRAM]);
+}
+
 /* Is the socket in a SOCKHASH with a program? */
 bool vmc_proto_has_program(const struct sock *sk)
 {
@@ -204,14 +213,15 @@ static int vmc_psock_update_sk_prot(struct sock *sk, struct sk_psock *psock, boo
 }
 
 /**
- * vmc_proto_attach() - give a stock TCP socket our proto
+ * vmc_proto_attach() - give a stock TCP socket our proto; one that has it keeps it
  * @sk: the socket
  *
  * Context: socket locked; its flow can be found.
  */
 void vmc_proto_attach(struct sock *sk)
 {
-	WRITE_ONCE(sk->sk_prot, &protos[proto_is_v6(sk)][PROTO_BASE]);
+	if (vmc_proto_is_stock(sk))
+		WRITE_ONCE(sk->sk_prot, &protos[proto_is_v6(sk)][PROTO_BASE]);
 }
 
 /* The sk_psock that sockmap has put upon us shall stand upon TCP's own proto. */
@@ -228,6 +238,24 @@ static void proto_restack_psock(struct sock *sk, struct sk_psock *psock)
 	WRITE_ONCE(sk->sk_prot, stock);
 	stock->psock_update_sk_prot(sk, psock, false);
 	write_unlock_bh(&sk->sk_callback_lock);
+}
+
+/**
+ * vmc_proto_detach() - the socket's proto becomes TCP's own again
+ * @sk: the socket
+ *
+ * Context: socket locked; its flow is going.
+ */
+void vmc_proto_detach(struct sock *sk)
+{
+	struct sk_psock *psock = sk_psock_get(sk);
+
+	if (psock) {
+		proto_restack_psock(sk, psock);
+		sk_psock_put(sk, psock);
+	} else {
+		WRITE_ONCE(sk->sk_prot, proto_stock(sk));
+	}
 }
 
 /* What has come goes into the receive queue, and into this guest's memory. */
@@ -254,18 +282,11 @@ static void proto_take_out(struct sock *sk, struct vmc_flow *flow)
 void vmc_proto_give_back(struct sock *sk)
 {
 	struct vmc_flow *flow = vmc_flow_of(sk);
-	struct sk_psock *psock;
 
 	if (!flow)
 		return;
 	proto_take_out(sk, flow);
-	psock = sk_psock_get(sk);
-	if (psock) {
-		proto_restack_psock(sk, psock);
-		sk_psock_put(sk, psock);
-	} else {
-		WRITE_ONCE(sk->sk_prot, proto_stock(sk));
-	}
+	vmc_proto_detach(sk);
 	vmc_flow_detach(flow, VMC_REASON_GIVEN_BACK);
 }
 

@@ -17,6 +17,7 @@
 #include <vmc/xenstore.h>
 
 #include "addr.h"
+#include "adopt.h"
 #include "claim.h"
 #include "daemon.h"
 #include "env.h"
@@ -135,6 +136,22 @@ static int handle_event(struct attach *a, const char *path)
 	return id < 0 ? 0 : read_peer(a, id);
 }
 
+/* For the first time: connections may have been detached, with the same map. */
+static int fill_peers(struct attach *a)
+{
+	int err = peers_sync(&a->peers);
+
+	return err < 0 ? err : adopt_existing(&a->fp);
+}
+
+/* The map follows the table, and connections that are there the map. */
+static int sync_peers(struct attach *a)
+{
+	int ret = peers_sync(&a->peers);
+
+	return ret > 0 ? adopt_existing(&a->fp) : ret;
+}
+
 static int handle_events(struct attach *a)
 {
 	char **event;
@@ -146,7 +163,7 @@ static int handle_events(struct attach *a)
 		if (err)
 			return err;
 	}
-	return err == -EAGAIN ? peers_sync(&a->peers) : err;
+	return err == -EAGAIN ? sync_peers(a) : err;
 }
 
 static void tell_status(const struct attach *a)
@@ -154,25 +171,41 @@ static void tell_status(const struct attach *a)
 	daemon_status("%zu peers, %zu addresses", a->peers.nr, a->peers.nr_entries);
 }
 
+/* What attach waits for, but for XenStore. */
+struct events {
+	int signals, links, devices;
+};
+
+static int events_open(struct events *e)
+{
+	e->signals = daemon_signals();
+	e->links = claim_link_open();
+	e->devices = adopt_events_open();
+	return e->signals < 0 || e->links < 0 || e->devices < 0 ? -EMFILE : 0;
+}
+
 /* Follows XenStore until a signal. Return: 0 then, or -errno. */
-static int follow(struct attach *a, int signals, int links)
+static int follow(struct attach *a, const struct events *e)
 {
 	struct pollfd fds[] = {
-		{ .fd = signals, .events = POLLIN },
+		{ .fd = e->signals, .events = POLLIN },
 		{ .fd = xs_fileno(a->xs), .events = POLLIN },
-		{ .fd = links, .events = POLLIN },
+		{ .fd = e->links, .events = POLLIN },
+		{ .fd = e->devices, .events = POLLIN },
 	};
 	int err = 0;
 
 	while (!err) {
-		if (poll(fds, 3, -1) < 0)
+		if (poll(fds, 4, -1) < 0)
 			return errno == EINTR ? 0 : -errno;
-		if (fds[0].revents && daemon_signal_read(signals) != SIGHUP)
+		if (fds[0].revents && daemon_signal_read(e->signals) != SIGHUP)
 			return 0;
 		if (fds[2].revents) {
-			claim_link_drain(links);
+			claim_link_drain(e->links);
 			err = claim_write(&a->claim, a->xs);
 		}
+		if (!err && fds[3].revents && adopt_events_drain(e->devices))
+			err = adopt_existing(&a->fp);
 		if (!err && fds[1].revents) {
 			err = handle_events(a);
 			tell_status(a);
@@ -207,15 +240,15 @@ static int lost_xenstore(int err)
 /* The part of attach that needs XenStore. Undoes its claim on failure. */
 static int attach_and_follow(struct attach *a)
 {
-	int links, signals, err;
+	struct events events;
+	int err;
 
-	signals = daemon_signals();
-	links = claim_link_open();
+	err = events_open(&events);
 	a->xs = xs_open(0);
-	if (signals < 0 || links < 0 || !a->xs) {
-		err = a->xs ? -EMFILE : -errno;
+	if (!a->xs)
+		err = -errno;
+	if (err)
 		goto refuse;
-	}
 	a->claimed = !claim_is_there(a->xs);
 	if (!xs_watch(a->xs, VMC_XS_PEERS, "peers")) {
 		err = -errno;
@@ -223,7 +256,7 @@ static int attach_and_follow(struct attach *a)
 	}
 	err = read_all_peers(a);
 	if (!err)
-		err = peers_sync(&a->peers);
+		err = fill_peers(a);
 	if (!err)
 		err = claim_write(&a->claim, a->xs);
 	if (!err && !xs_watch(a->xs, VMC_XS_CLAIM_VERSION, "claim"))
@@ -233,7 +266,7 @@ static int attach_and_follow(struct attach *a)
 	print_attached(a);
 	tell_status(a);
 	daemon_ready();
-	err = follow(a, signals, links);
+	err = follow(a, &events);
 	if (err)
 		return lost_xenstore(err);
 	say(LOG_NOTICE, "ended by a signal; the fast path stays attached");
@@ -254,7 +287,7 @@ static int attach_static(struct attach *a, struct peers *wanted)
 	for (size_t i = 0; !err && i < wanted->nr; i++)
 		err = peers_set(&a->peers, wanted->peer[i].id, &wanted->peer[i].addrs);
 	if (!err)
-		err = peers_sync(&a->peers);
+		err = fill_peers(a);
 	if (err) {
 		fastpath_undo(&a->fp);
 		return fail(VMC_FAILURE, NULL, "can't fill the peers map: %s", strerror(-err));

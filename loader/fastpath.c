@@ -214,7 +214,23 @@ int fastpath_attach(struct fastpath *fp, const char *cgroup)
 	if (err)
 		return fail(VMC_FAILURE, "check that it is a cgroup v2 directory",
 			    "can't attach the sockops program to %s: %s", cgroup, strerror(-err));
+	/* Not pinned: it does nothing but when this run reads it. */
+	fp->skel->links.vmc_adopt = bpf_program__attach_iter(fp->skel->progs.vmc_adopt, NULL);
+	if (!fp->skel->links.vmc_adopt)
+		return fail(VMC_FAILURE, "check that the kernel is 6.12 or newer",
+			    "can't attach the iterator program: %s", strerror(errno));
 	return VMC_OK;
+}
+
+/**
+ * fastpath_iter_link - the link of the iterator that adopts existing connections
+ * @fp: the fast path, attached
+ *
+ * Return: its file descriptor, the fast path's
+ */
+int fastpath_iter_link(const struct fastpath *fp)
+{
+	return bpf_link__fd(fp->skel->links.vmc_adopt);
 }
 
 /** fastpath_close - let go of it; what is pinned stays attached */

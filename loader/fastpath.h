@@ -29,5 +29,6 @@ void fastpath_close(struct fastpath *fp);
 void fastpath_undo(struct fastpath *fp);
 int fastpath_remove(void);
 int fastpath_open_peers(void);
+int fastpath_iter_link(const struct fastpath *fp);
 
 #endif

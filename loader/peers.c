@@ -164,47 +164,53 @@ static int entry_apply(int map_fd, const struct peers_entry *entry, bool add)
 	return err == -ENOENT ? 0 : err;
 }
 
-/* Entries of @from that @in lacks are deleted, or, with @add, those that differ written. */
+/*
+ * Entries of @from that @in lacks are deleted, or, with @add, those that differ written.
+ * Return: how many, or -errno.
+ */
 static int entries_apply(int map_fd, const struct peers_entry *from, size_t nr_from,
 			 const struct peers_entry *in, size_t nr_in, bool add)
 {
 	const struct peers_entry *same;
-	int err = 0;
+	int err = 0, nr = 0;
 
 	for (size_t i = 0; !err && i < nr_from; i++) {
 		same = bsearch(&from[i], in, nr_in, sizeof(*in), entry_compare);
-		if (!same || (add && same->id != from[i].id))
-			err = entry_apply(map_fd, &from[i], add);
+		if (same && (!add || same->id == from[i].id))
+			continue;
+		err = entry_apply(map_fd, &from[i], add);
+		nr++;
 	}
-	return err;
+	return err ? err : nr;
 }
 
 /**
  * peers_sync - make the map equal to the table
  * @peers: table
  *
- * Return: 0, or -errno: then the map is partly updated and the next call tries again
+ * Return: 0, or 1 when the map has entries that it had not, or -errno: then it is
+ * partly updated and the next call tries again
  */
 int peers_sync(struct peers *peers)
 {
 	struct peers_entry *want;
 	size_t nr;
-	int err;
+	int ret;
 
 	want = entries_wanted(peers, &nr);
 	if (!want)
 		return -ENOMEM;
-	err = entries_apply(peers->map_fd, peers->entry, peers->nr_entries, want, nr, false);
-	if (!err)
-		err = entries_apply(peers->map_fd, want, nr, peers->entry, peers->nr_entries, true);
-	if (err) {
+	ret = entries_apply(peers->map_fd, peers->entry, peers->nr_entries, want, nr, false);
+	if (ret >= 0)
+		ret = entries_apply(peers->map_fd, want, nr, peers->entry, peers->nr_entries, true);
+	if (ret < 0) {
 		free(want);
-		return err;
+		return ret;
 	}
 	free(peers->entry);
 	peers->entry = want;
 	peers->nr_entries = nr;
-	return 0;
+	return ret > 0;
 }
 
 /** peers_free - free the table; the map stays as it is */

@@ -42,6 +42,18 @@ extern int bpf_vmc_flow_open(struct bpf_sock_ops *ctx, __u32 peer) __ksym;
 extern int bpf_vmc_flow_close(struct bpf_sock_ops *ctx) __ksym;
 
 /*
+ * bpf_vmc_sock_adopt - adopt a TCP socket of an "iter/tcp" program in mid-stream
+ * 0: to be put into the SOCKHASH; 1: it is in one, with a program; or -errno: the
+ * socket is as it was.
+ */
+extern int bpf_vmc_sock_adopt(struct sock_common *skc, __u32 peer) __ksym;
+
+/*
+ * bpf_vmc_sock_release - undo bpf_vmc_sock_adopt() when it returned 0
+ */
+extern int bpf_vmc_sock_release(struct sock_common *skc) __ksym;
+
+/*
  * bpf_vmc_msg_redirect - verdict of a sk_msg program: carry the message by the ring
  * Counts until the bytes of bpf_msg_apply_bytes() have passed. 0, or -errno if
  * the socket has no flow; the program returns SK_PASS either way, and the bytes
