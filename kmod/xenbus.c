@@ -46,6 +46,7 @@
 #include "queue.h"
 #include "stats.h"
 #include "transport.h"
+#include "xenbus.h"
 
 #define XEN_MAX_QUEUES 16
 
@@ -465,21 +466,30 @@ static const struct vmc_transport xen_transport = {
 	.poll_done = xen_poll_done,
 };
 
-static int xen_tell_frontend(struct xenbus_device *dev)
-{
-	int err;
-
-	err = xenbus_printf(XBT_NIL, dev->nodename, VMC_XS_VERSION, "%u", VMC_PROTOCOL_VERSION) ?:
-		      xenbus_printf(XBT_NIL, dev->nodename, VMC_XS_MAX_QUEUES, "%u",
-				    vmc_max_queues());
-	return err ?: xenbus_switch_state(dev, XenbusStateInitWait);
-}
-
 static void xen_finish(struct xen_chan *xc)
 {
 	mutex_lock(&xc->lock);
 	__xen_finish(xc);
 	mutex_unlock(&xc->lock);
+}
+
+/* A node that somebody has closed is none to begin with: the broker makes a new one. */
+static int xen_begin(struct xen_chan *xc)
+{
+	struct xenbus_device *dev = xc->dev;
+	int err;
+
+	dev->state = xenbus_read_driver_state(dev->nodename);
+	if (dev->state != XenbusStateInitialising) {
+		xen_finish(xc);
+		return 0;
+	}
+	if (xen_is_frontend(dev))
+		return 0;
+	err = xenbus_printf(XBT_NIL, dev->nodename, VMC_XS_VERSION, "%u", VMC_PROTOCOL_VERSION) ?:
+		      xenbus_printf(XBT_NIL, dev->nodename, VMC_XS_MAX_QUEUES, "%u",
+				    vmc_max_queues());
+	return err ?: xenbus_switch_state(dev, XenbusStateInitWait);
 }
 
 static int xen_probe(struct xenbus_device *dev, const struct xenbus_device_id *id)
@@ -499,11 +509,9 @@ static int xen_probe(struct xenbus_device *dev, const struct xenbus_device_id *i
 	err = vmc_chan_register(xc->chan);
 	if (err)
 		goto err_chan;
-	if (!xen_is_frontend(dev)) {
-		err = xen_tell_frontend(dev);
-		if (err)
-			goto err_close;
-	}
+	err = xen_begin(xc);
+	if (err)
+		goto err_close;
 	return 0;
 
 err_close:
@@ -517,8 +525,9 @@ err_free:
 }
 
 /*
- * The device goes while the channel is up (unbound by hand, or dom0 was in a hurry):
- * stop, and give the other end a moment to stop as well.
+ * Leave without dom0's asking for it: stop, and give the other end a moment to stop
+ * as well. Its events are not waited for: who gets here may be the thread that
+ * delivers them.
  */
 static void xen_part(struct xen_chan *xc)
 {
@@ -538,9 +547,12 @@ static void xen_part(struct xen_chan *xc)
 		}
 	}
 	__xen_finish(xc);
+	if (xc->dev->state != XenbusStateClosed)
+		xenbus_switch_state(xc->dev, XenbusStateClosed);
 	mutex_unlock(&xc->lock);
 }
 
+/* Also while the channel is up: unbound by hand, or dom0 was in a hurry. */
 static void xen_remove(struct xenbus_device *dev)
 {
 	struct xen_chan *xc = dev_get_drvdata(&dev->dev);
@@ -553,68 +565,35 @@ static void xen_remove(struct xenbus_device *dev)
 }
 
 /*
- * What "vmc-loader status" shows of a device.
+ * Save, restore and migration. What is shared with the peer can't come along, so the
+ * channel ends here. Restored, we are another domain, whose home has no device of
+ * ours until its broker makes one. If the guest stays (the save was a checkpoint, or
+ * failed), the broker finds the device Closed and makes a new one as well.
  */
 
-static struct vmc_chan *xen_dev_chan(struct device *dev)
+static int xen_suspend(struct xenbus_device *dev)
 {
-	struct xen_chan *xc = dev_get_drvdata(dev);
+	xen_part(dev_get_drvdata(&dev->dev));
+	return 0;
+}
+
+/* The backends' bus, unlike the frontends', leaves suspending to the driver. */
+static int back_freeze(struct device *dev)
+{
+	return xen_suspend(to_xenbus_device(dev));
+}
+
+static const struct dev_pm_ops back_pm_ops = {
+	.freeze = back_freeze,
+};
+
+/* Of a bound device. */
+struct vmc_chan *vmc_xenbus_chan(struct device *dev)
+{
+	const struct xen_chan *xc = dev_get_drvdata(dev);
 
 	return xc->chan;
 }
-
-static ssize_t state_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%s\n", vmc_chan_state_name(vmc_chan_state(xen_dev_chan(dev))));
-}
-static DEVICE_ATTR_RO(state);
-
-static ssize_t queues_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%u\n", xen_dev_chan(dev)->nr_queues);
-}
-static DEVICE_ATTR_RO(queues);
-
-static ssize_t flows_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%u\n", READ_ONCE(xen_dev_chan(dev)->nr_flows));
-}
-static DEVICE_ATTR_RO(flows);
-
-static ssize_t tx_bytes_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	const struct vmc_chan *chan = xen_dev_chan(dev);
-	u64 sum = 0;
-	int i;
-
-	for (i = 0; i < chan->nr_queues; i++)
-		sum += READ_ONCE(chan->queues[i].tx_bytes);
-	return sysfs_emit(buf, "%llu\n", sum);
-}
-static DEVICE_ATTR_RO(tx_bytes);
-
-static ssize_t rx_bytes_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	const struct vmc_chan *chan = xen_dev_chan(dev);
-	u64 sum = 0;
-	int i;
-
-	for (i = 0; i < chan->nr_queues; i++)
-		sum += READ_ONCE(chan->queues[i].rx_bytes);
-	return sysfs_emit(buf, "%llu\n", sum);
-}
-static DEVICE_ATTR_RO(rx_bytes);
-
-static struct attribute *xen_attrs[] = { &dev_attr_state.attr,	  &dev_attr_queues.attr,
-					 &dev_attr_flows.attr,	  &dev_attr_tx_bytes.attr,
-					 &dev_attr_rx_bytes.attr, NULL };
-
-static const struct attribute_group xen_group = {
-	.name = "vmc",
-	.attrs = xen_attrs,
-};
-
-static const struct attribute_group *xen_groups[] = { &xen_group, NULL };
 
 static const struct xenbus_device_id xen_ids[] = { { VMC_XS_DEVICE }, { "" } };
 
@@ -622,9 +601,11 @@ static struct xenbus_driver front_driver = {
 	.ids = xen_ids,
 	.probe = xen_probe,
 	.remove = xen_remove,
+	.suspend = xen_suspend,
 	.otherend_changed = front_backend_changed,
 	.not_essential = true,
-	.driver.dev_groups = xen_groups,
+	.allow_rebind = true,
+	.driver.dev_groups = vmc_xenbus_attr_groups,
 };
 
 static struct xenbus_driver back_driver = {
@@ -632,7 +613,29 @@ static struct xenbus_driver back_driver = {
 	.probe = xen_probe,
 	.remove = xen_remove,
 	.otherend_changed = back_frontend_changed,
-	.driver.dev_groups = xen_groups,
+	.allow_rebind = true,
+	.driver.dev_groups = vmc_xenbus_attr_groups,
+	.driver.pm = &back_pm_ops,
+};
+
+static void front_node_changed(struct xenbus_watch *watch, const char *path, const char *token)
+{
+	vmc_xenbus_renew(front_driver.driver.bus, path);
+}
+
+static void back_node_changed(struct xenbus_watch *watch, const char *path, const char *token)
+{
+	vmc_xenbus_renew(back_driver.driver.bus, path);
+}
+
+static struct xenbus_watch front_watch = {
+	.node = "device/" VMC_XS_DEVICE,
+	.callback = front_node_changed,
+};
+
+static struct xenbus_watch back_watch = {
+	.node = "backend/" VMC_XS_DEVICE,
+	.callback = back_node_changed,
 };
 
 /* Without Xen there is nothing to register, and the module still serves loopback. */
@@ -647,7 +650,21 @@ int vmc_xenbus_init(void)
 		return err;
 	err = xenbus_register_backend(&back_driver);
 	if (err)
-		xenbus_unregister_driver(&front_driver);
+		goto err_front;
+	err = register_xenbus_watch(&front_watch);
+	if (err)
+		goto err_back;
+	err = register_xenbus_watch(&back_watch);
+	if (err)
+		goto err_watch;
+	return 0;
+
+err_watch:
+	unregister_xenbus_watch(&front_watch);
+err_back:
+	xenbus_unregister_driver(&back_driver);
+err_front:
+	xenbus_unregister_driver(&front_driver);
 	return err;
 }
 
@@ -655,6 +672,8 @@ void vmc_xenbus_exit(void)
 {
 	if (!xen_domain())
 		return;
+	unregister_xenbus_watch(&back_watch);
+	unregister_xenbus_watch(&front_watch);
 	xenbus_unregister_driver(&back_driver);
 	xenbus_unregister_driver(&front_driver);
 }

@@ -289,15 +289,23 @@ static bool vif_event_matters(const char *rest)
 	return false;
 }
 
-static int closing_event(struct broker *b, const char *path)
+/* The state of one end of a device. */
+static int device_event(struct broker *b, const char *path)
 {
 	const char *rest;
-	int hi = path_number(path, "/local/domain/", &rest);
-	int lo = hi < 0 ? hi : path_number(rest, "/backend/" VMC_XS_DEVICE "/", &rest);
 	struct pair *pair;
-	int err;
+	int id, other, err;
 
-	pair = lo < 0 ? NULL : pairs_find(&b->pairs, (unsigned int)lo, (unsigned int)hi);
+	id = path_number(path, "/local/domain/", &rest);
+	if (id < 0)
+		return 0;
+	other = path_number(rest, "/backend/" VMC_XS_DEVICE "/", &rest);
+	if (other < 0)
+		other = path_number(rest, "/device/" VMC_XS_DEVICE "/", &rest);
+	if (other < 0)
+		return 0;
+	pair = pairs_find(&b->pairs, (unsigned int)(id < other ? id : other),
+			  (unsigned int)(id < other ? other : id));
 	if (!pair)
 		return 0;
 	err = pair_step(pair, b->xs, false);
@@ -314,8 +322,8 @@ static int handle_event(struct broker *b, const char *path, const char *token)
 		b->rescan = true;
 		return 0;
 	}
-	if (!strcmp(token, "closing"))
-		return closing_event(b, path);
+	if (!strcmp(token, "device"))
+		return device_event(b, path);
 	if (!strcmp(token, "vif")) {
 		id = path_number(path, VIFS "/", &rest);
 		return id < 0 || !vif_event_matters(rest) ? 0 : mark_dirty(b, (unsigned int)id);

@@ -7,8 +7,12 @@
  * the device, closed as toolstacks close one (online=0, state=Closing at the backend),
  * and removed when the backend is Closed, its domain gone, or its time over.
  *
- * Nobody trusts nodes that a guest can write: paths are made of domids, the backend's
- * state decides about nothing but when to remove what is being withdrawn anyway.
+ * A device that a guest has closed by itself (a fault, a save that did not end the
+ * domain, the module unloaded) is removed and made anew, at growing intervals if it
+ * doesn't live long.
+ *
+ * Nobody trusts nodes that a guest can write: paths are made of domids, the ends'
+ * states decide about nothing but when to remove what may be made anew.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -29,6 +33,8 @@
 
 #define CLOSE_MS     10000 /* as long as xl gives a device */
 #define REST_MS	     500
+#define REST_SHIFT   7	   /* so at most 64 s */
+#define LIFE_MS	     60000 /* of a device that fared well */
 
 #define STATE_CLOSED 6
 
@@ -127,6 +133,27 @@ void pairs_free(struct pairs *pairs)
 	*pairs = (struct pairs){};
 }
 
+static void watch_states(const struct pair *pair, struct xs_handle *xs, bool on)
+{
+	char path[2][STORE_PATH_MAX];
+
+	snprintf(path[LO], sizeof(path[LO]), FRONTEND "/state", pair->id[LO], pair->id[HI]);
+	snprintf(path[HI], sizeof(path[HI]), BACKEND "/state", pair->id[HI], pair->id[LO]);
+	for (int i = LO; i <= HI; i++) {
+		if (on)
+			xs_watch(xs, path[i], "device");
+		else
+			xs_unwatch(xs, path[i], "device");
+	}
+}
+
+static void pair_has_device(struct pair *pair, struct xs_handle *xs)
+{
+	pair->device = DEVICE_THERE;
+	pair->opened = pair_now();
+	watch_states(pair, xs, true);
+}
+
 /* What a broker before us published to @domid about @peer. */
 static int load_view(struct pairs *pairs, struct xs_handle *xs, unsigned int domid,
 		     unsigned int peer)
@@ -154,7 +181,7 @@ static int load_device(struct pairs *pairs, struct xs_handle *xs, unsigned int l
 		return -ENOMEM;
 	if (pair->device != DEVICE_NONE)
 		return 0;
-	pair->device = DEVICE_THERE;
+	pair_has_device(pair, xs);
 	if (store_read_int(xs, XBT_NULL, BACKEND "/online", hi, lo) == 1 &&
 	    store_exists(xs, XBT_NULL, FRONTEND "/backend", lo, hi))
 		return 0;
@@ -282,7 +309,7 @@ int pair_open(struct pair *pair, struct xs_handle *xs)
 	err = store_transact(xs, change_open, pair);
 	if (err)
 		return err;
-	pair->device = DEVICE_THERE;
+	pair_has_device(pair, xs);
 	say(LOG_INFO, "domains %u and %u: device created", pair->id[LO], pair->id[HI]);
 	return 0;
 }
@@ -386,21 +413,10 @@ static int change_close(struct xs_handle *xs, xs_transaction_t t, void *ctx)
 	return store_write(xs, t, "5", BACKEND "/state", pair->id[HI], pair->id[LO]);
 }
 
-static void watch_state(const struct pair *pair, struct xs_handle *xs, bool on)
-{
-	char path[STORE_PATH_MAX];
-
-	snprintf(path, sizeof(path), BACKEND "/state", pair->id[HI], pair->id[LO]);
-	if (on)
-		xs_watch(xs, path, "closing");
-	else
-		xs_unwatch(xs, path, "closing");
-}
-
 /**
  * pair_close - ask the device of a pair to close; events and pair_step() do the rest
  * @pair: the pair
- * @xs: connection; watches with the token "closing" are put on it
+ * @xs: connection
  *
  * Return: 0, or -errno
  */
@@ -415,7 +431,7 @@ int pair_close(struct pair *pair, struct xs_handle *xs)
 		return err;
 	pair->device = DEVICE_CLOSING;
 	pair->deadline = pair_now() + CLOSE_MS;
-	watch_state(pair, xs, true);
+	pair->rest = REST_MS;
 	say(LOG_INFO, "domains %u and %u: device closing", pair->id[LO], pair->id[HI]);
 	return 0;
 }
@@ -445,8 +461,32 @@ static bool may_remove(const struct pair *pair, struct xs_handle *xs, bool gone)
 	return true;
 }
 
+/* Has a guest closed the device, which nobody has asked it to? */
+static bool is_closed(const struct pair *pair, struct xs_handle *xs)
+{
+	return store_read_int(xs, XBT_NULL, BACKEND "/state", pair->id[HI], pair->id[LO]) ==
+		       STATE_CLOSED ||
+	       store_read_int(xs, XBT_NULL, FRONTEND "/state", pair->id[LO], pair->id[HI]) ==
+		       STATE_CLOSED;
+}
+
+static int close_for_another(struct pair *pair, struct xs_handle *xs)
+{
+	int err;
+
+	if (pair_now() - pair->opened > LIFE_MS)
+		pair->nr_short = 0;
+	err = pair_close(pair, xs);
+	if (err)
+		return err;
+	pair->rest = REST_MS << pair->nr_short;
+	if (pair->nr_short < REST_SHIFT)
+		pair->nr_short++;
+	return 0;
+}
+
 /**
- * pair_step - go on with a device that is closing or resting, as far as its state allows
+ * pair_step - go on with a device as far as its state allows
  * @pair: the pair
  * @xs: connection
  * @gone: the backend's domain is gone: nobody will close it
@@ -458,18 +498,23 @@ int pair_step(struct pair *pair, struct xs_handle *xs, bool gone)
 {
 	int err;
 
+	if (pair->device == DEVICE_THERE && is_closed(pair, xs)) {
+		err = close_for_another(pair, xs);
+		if (err)
+			return err;
+	}
 	if (pair->device == DEVICE_RESTING && (gone || pair_now() >= pair->deadline)) {
 		pair->device = DEVICE_NONE;
 		return 1;
 	}
 	if (pair->device != DEVICE_CLOSING || !may_remove(pair, xs, gone))
 		return 0;
-	watch_state(pair, xs, false);
+	watch_states(pair, xs, false);
 	err = store_transact(xs, change_remove, pair);
 	if (err)
 		return err;
 	say(LOG_INFO, "domains %u and %u: device removed", pair->id[LO], pair->id[HI]);
 	pair->device = DEVICE_RESTING;
-	pair->deadline = pair_now() + REST_MS;
+	pair->deadline = pair_now() + pair->rest;
 	return 0;
 }

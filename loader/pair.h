@@ -25,6 +25,9 @@ struct pair {
 	char *name[2];
 	enum pair_device device;
 	int64_t deadline; /* of closing and resting, CLOCK_MONOTONIC ms */
+	int64_t rest;	  /* from removal on, ms */
+	int64_t opened;	  /* CLOCK_MONOTONIC ms */
+	int nr_short;	  /* devices of short life, one behind the other */
 };
 
 /* Pairs by ids. */

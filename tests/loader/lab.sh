@@ -40,3 +40,22 @@ put_loader() { # put_loader BINARY HOST...
 		$lab put "$host" "$binary" /usr/sbin/vmc-loader || return 1
 	done
 }
+
+# An echo connection from a to b, checked all the time by a; rounds counts its turns.
+connection_open() {
+	on b 'setsid socat TCP6-LISTEN:5000,fork,ipv6only=0 EXEC:cat >/dev/null 2>&1 &'
+	$lab put a tests/loader/echo_client.py /tmp/echo_client.py
+	on a 'cd /tmp; setsid python3 echo_client.py 10.0.0.2 5000 rounds >/dev/null 2>&1 &'
+	connection_lives
+}
+rounds() { on a "cat /tmp/rounds"; }
+connection_lives() {
+	local before
+	before=$(rounds 2>/dev/null)
+	eventually 15 more_rounds "${before:-0}"
+}
+more_rounds() {
+	local now
+	now=$(rounds)
+	[ "$now" -gt "$1" ] || { echo "rounds: $now"; return 1; }
+}

@@ -26,24 +26,6 @@ import json, sys
 print(json.load(sys.stdin)["counters"].get(sys.argv[1], "none"))' "$2"; }
 counts() { [ "$(counter "$1" "$2")" -gt "$3" ]; }
 
-# An echo connection from a to b, checked all the time by a; rounds counts its turns.
-connection_open() {
-	on b 'setsid socat TCP6-LISTEN:5000,fork,ipv6only=0 EXEC:cat >/dev/null 2>&1 &'
-	$lab put a tests/loader/echo_client.py /tmp/echo_client.py
-	on a 'cd /tmp; setsid python3 echo_client.py 10.0.0.2 5000 rounds >/dev/null 2>&1 &'
-	connection_lives
-}
-rounds() { on a "cat /tmp/rounds"; }
-connection_lives() {
-	local before
-	before=$(rounds 2>/dev/null)
-	eventually 15 more_rounds "${before:-0}"
-}
-more_rounds() {
-	local now
-	now=$(rounds)
-	[ "$now" -gt "$1" ] || { echo "rounds: $now"; return 1; }
-}
 no_pins() { on "$1" "! test -e /sys/fs/bpf/vmc"; }
 
 [ -e build/kmod/vmc.ko ] || { skip "attach in the lab" "no build/kmod/vmc.ko"; ktap_end; exit; }

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A guest is saved and restored on a real Xen host: it comes back as another domain, and
 # the running attach announces it there and learns its peers anew, without being told.
+# An open connection that the ring carries survives and goes by the ring again.
 #
 # LAB: name of the lab (default loader)
 # TIMEOUT=600
@@ -16,6 +17,18 @@ peers() { on "$1" "vmc-loader --json status" | python3 -c '
 import json, sys
 for p in json.load(sys.stdin)["peers"]:
     print(p["peer"], p["name"], *p["addresses"])'; }
+counter() { on "$1" "vmc-loader --json status" | python3 -c '
+import json, sys
+print(json.load(sys.stdin)["counters"][sys.argv[1]])' "$2"; }
+uses_ring() {
+	local before
+	before=$(counter a tx_bytes)
+	sleep 1
+	[ "$(counter a tx_bytes)" -gt "$before" ]
+}
+carries() { eventually "$1" uses_ring && connection_lives; }
+xl() { $lab exec -n -t 180 dom0 xl "$@"; }
+faults_are_none() { is "" "$($lab check-console)"; }
 peers_are() { is "$2" "$(peers "$1")"; }
 
 [ -e build/kmod/vmc.ko ] || { skip "save and restore" "no build/kmod/vmc.ko"; ktap_end; exit; }
@@ -28,12 +41,30 @@ for guest in a b; do
 	ok "attach in $guest" on $guest "vmc-loader attach --daemon"
 done
 ok "a sees b" eventually 5 peers_are a "2 b 10.0.0.2 fd00::2"
-ok "b is saved" $lab exec -n -t 180 dom0 sh -c "xl save b /tmp/b.save"
+ok "a connection carries data" connection_open
+ok "by the ring" carries 20
+
+ok "b is saved and goes on, as for a checkpoint" xl save -c b /tmp/b.save
+ok "the connection goes by the ring again" carries 60
+
+$lab mark
+ok "b is saved" xl save b /tmp/b.save
 ok "a sees it no more" eventually 5 peers_are a ""
 ok "nor has its device" eventually 15 xs_is /local/domain/1/device/vmc/2/state none
-ok "b is restored" $lab exec -n -t 180 dom0 sh -c "xl restore /tmp/b.save"
+ok "b is restored" xl restore /tmp/b.save
 ok "it announces itself as domain 3" eventually 20 xs_is /local/domain/3/data/vmc/version 1
 ok "a sees it there" eventually 20 peers_are a "3 b 10.0.0.2 fd00::2"
 ok "it sees a" eventually 20 peers_are b "1 a 10.0.0.1 fd00::1"
 ok "they have a device" xs_is /local/domain/1/device/vmc/3/backend /local/domain/3/backend/vmc/1/0
+ok "the connection goes by the ring again" carries 60
+
+# a was the frontend, and is the backend then
+ok "a is saved" xl save a /tmp/a.save
+ok "b sees it no more" eventually 5 peers_are b ""
+ok "a is restored" xl restore /tmp/a.save
+ok "b sees it there" eventually 20 peers_are b "4 a 10.0.0.1 fd00::1"
+ok "a sees b" eventually 60 peers_are a "3 b 10.0.0.2 fd00::2"
+ok "the old device is gone in a" on a "! ls -d /sys/bus/xen/devices/vmc-* 2>/dev/null | grep ."
+ok "the connection goes by the ring again" carries 60
+ok "no kernel complained" faults_are_none
 ktap_end
