@@ -134,6 +134,7 @@ static struct vmc_flow *flow_alloc(struct sock *sk, struct vmc_chan *chan,
 	flow->is_active = start->is_active;
 	flow->offer_after = jiffies;
 	flow->cur_page = U32_MAX;
+	flow->wants_copies = true;
 	flow->state = VMC_FLOW_OPENING;
 	INIT_LIST_HEAD(&flow->chan_node);
 	INIT_LIST_HEAD(&flow->wait);

@@ -106,6 +106,7 @@ struct vmc_flow {
 	u32 close_seq; /* of a CLOSE: what the peer has not received by then, it never will */
 	bool is_closed_by_peer;
 
+	bool wants_copies; /* no page of the peer in the receive queue */
 	bool is_detached;
 	bool has_left; /* by the socket's owner: the channel is closed, nothing refers to it */
 };

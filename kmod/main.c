@@ -62,6 +62,7 @@ static int __init vmc_init(void)
 	int err;
 
 	vmc_proto_init();
+	vmc_sock_ops_init();
 	err = vmc_rx_init();
 	if (err)
 		return err;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The proto of adopted sockets: TCP's own with what the flow must see. Everything
- * that reads (recvmsg, poll, ioctl, splice) is TCP's own code, for the bytes stand
- * in the receive queue with their sequence numbers.
+ * that reads (recvmsg, poll, ioctl, splice) is in the end TCP's own code, for the
+ * bytes stand in the receive queue with their sequence numbers.
  *
  * A socket gets our proto before it enters the SOCKHASH, so that sockmap stacks on
  * top of us and asks our psock_update_sk_prot, with these two variants:
@@ -212,6 +212,47 @@ static int vmc_psock_update_sk_prot(struct sock *sk, struct sk_psock *psock, boo
 	return 0;
 }
 
+static void proto_attach_ops(struct sock *sk)
+{
+	struct vmc_flow *flow = vmc_flow_of(sk);
+
+	if (flow)
+		vmc_sock_ops_attach(sk, flow);
+}
+
+/* The first call on a socket that was adopted before it was accepted. */
+static noinline void proto_first_call(struct sock *sk)
+{
+	lock_sock(sk);
+	proto_attach_ops(sk);
+	release_sock(sk);
+}
+
+static int vmc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags, int *addr_len)
+{
+	if (unlikely(!vmc_sock_ops_are_ours(sk)))
+		proto_first_call(sk);
+	return proto_stock(sk)->recvmsg(sk, msg, len, flags, addr_len);
+}
+
+/* Maps pages of the receive queue into a program: none of the peer's. */
+static int vmc_getsockopt(struct sock *sk, int level, int name, char __user *val, int __user *len)
+{
+	if (level == SOL_TCP && name == TCP_ZEROCOPY_RECEIVE) {
+		struct vmc_flow *flow;
+		int err = 0;
+
+		lock_sock(sk);
+		flow = vmc_flow_of(sk);
+		if (flow)
+			err = vmc_rx_want_copies(flow);
+		release_sock(sk);
+		if (err)
+			return err;
+	}
+	return proto_stock(sk)->getsockopt(sk, level, name, val, len);
+}
+
 /**
  * vmc_proto_attach() - give a stock TCP socket our proto; one that has it keeps it
  * @sk: the socket
@@ -220,6 +261,7 @@ static int vmc_psock_update_sk_prot(struct sock *sk, struct sk_psock *psock, boo
  */
 void vmc_proto_attach(struct sock *sk)
 {
+	proto_attach_ops(sk);
 	if (vmc_proto_is_stock(sk))
 		WRITE_ONCE(sk->sk_prot, &protos[proto_is_v6(sk)][PROTO_BASE]);
 }
@@ -250,6 +292,7 @@ void vmc_proto_detach(struct sock *sk)
 {
 	struct sk_psock *psock = sk_psock_get(sk);
 
+	vmc_sock_ops_detach(sk);
 	if (psock) {
 		proto_restack_psock(sk, psock);
 		sk_psock_put(sk, psock);
@@ -301,6 +344,8 @@ static void proto_build(struct proto variants[PROTO_VARIANTS], const struct prot
 	base->destroy = vmc_destroy;
 	base->shutdown = vmc_shutdown;
 	base->setsockopt = vmc_setsockopt;
+	base->getsockopt = vmc_getsockopt;
+	base->recvmsg = vmc_recvmsg;
 	base->sendmsg = vmc_sendmsg;
 	base->stream_memory_free = vmc_stream_memory_free;
 	base->release_cb = vmc_release_cb;

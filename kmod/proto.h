@@ -17,6 +17,12 @@ void vmc_proto_attach(struct sock *sk);
 void vmc_proto_detach(struct sock *sk);
 void vmc_proto_give_back(struct sock *sk);
 
+/* sock_ops.c */
+void vmc_sock_ops_init(void);
+void vmc_sock_ops_attach(struct sock *sk, struct vmc_flow *flow);
+void vmc_sock_ops_detach(struct sock *sk);
+bool vmc_sock_ops_are_ours(const struct sock *sk);
+
 /* sendmsg.c */
 int vmc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);
 bool vmc_stream_memory_free(const struct sock *sk, int wake);

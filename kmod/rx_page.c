@@ -16,6 +16,7 @@
 #include <net/tcp.h>
 
 #include "chan.h"
+#include "flow.h"
 #include "queue.h"
 #include "rx.h"
 #include "stats.h"
@@ -263,6 +264,37 @@ void vmc_rx_return_segs(struct vmc_queue *q, const struct vmc_record *rec)
 	rx_publish_returns(q);
 }
 
+/**
+ * vmc_rx_copy() - the bytes of an skb that no socket owns yet move into our memory
+ * @skb: of vmc_rx_build_skb()
+ *
+ * Its segments are returned; what it occupies is charged to the socket.
+ *
+ * Context: any but hardirq.
+ * Return: 0, or -ENOMEM, then nothing happened.
+ */
+int vmc_rx_copy(struct sk_buff *skb)
+{
+	if (!rx_is_ours(skb) || !skb->len)
+		return 0;
+	if (skb_copy_ubufs(skb, GFP_ATOMIC | __GFP_NOWARN))
+		return -ENOMEM;
+	skb->truesize += skb->data_len;
+	return 0;
+}
+
+/**
+ * vmc_rx_abandon() - free an skb whose record is going to be taken again
+ * @skb: of vmc_rx_build_skb()
+ *
+ * Context: the queue's worker.
+ */
+void vmc_rx_abandon(struct sk_buff *skb)
+{
+	container_of(skb_uarg(skb), struct rx_ubuf, ubuf)->nr_segs = 0;
+	kfree_skb(skb);
+}
+
 /* Nothing of ours is left in the skb, and nothing of the module. */
 static void rx_copy_out(struct sk_buff *skb)
 {
@@ -284,6 +316,39 @@ void vmc_rx_copy_out(struct sock *sk)
 
 	skb_queue_walk(&sk->sk_receive_queue, skb)
 		rx_copy_out(skb);
+}
+
+static int rx_copy_pending(struct vmc_flow *flow)
+{
+	struct sk_buff *skb;
+	int err = 0;
+
+	skb_queue_walk(&flow->rx_pending, skb) {
+		err = vmc_rx_copy(skb);
+		if (err)
+			break;
+	}
+	return err;
+}
+
+/**
+ * vmc_rx_want_copies() - from now on, no page of the peer is in the receive queue
+ * @flow: the flow
+ *
+ * Context: process; socket owned by the caller.
+ * Return: 0, or -ENOMEM.
+ */
+int vmc_rx_want_copies(struct vmc_flow *flow)
+{
+	struct sock *sk = flow->sk;
+	int err;
+
+	spin_lock_bh(&sk->sk_lock.slock);
+	WRITE_ONCE(flow->wants_copies, true);
+	err = rx_copy_pending(flow);
+	spin_unlock_bh(&sk->sk_lock.slock);
+	vmc_rx_copy_out(sk);
+	return err;
 }
 
 /**

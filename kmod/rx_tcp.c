@@ -161,11 +161,16 @@ static int rx_data(struct vmc_queue *q, const struct vmc_record *rec)
 	if (IS_ERR(skb))
 		return PTR_ERR(skb);
 	TCP_SKB_CB(skb)->tcp_flags = rx_tcp_flags(rec);
+
+	bh_lock_sock(flow->sk);
+	if (READ_ONCE(flow->wants_copies) && vmc_rx_copy(skb)) {
+		bh_unlock_sock(flow->sk);
+		vmc_rx_abandon(skb);
+		return -ENOMEM;
+	}
 	vmc_stat_inc(rx_records);
 	vmc_stat_add(rx_bytes, skb->len);
 	WRITE_ONCE(q->rx_bytes, q->rx_bytes + skb->len);
-
-	bh_lock_sock(flow->sk);
 	if (flow->is_detached) {
 		bh_unlock_sock(flow->sk);
 		vmc_stat_inc(rx_stale);
