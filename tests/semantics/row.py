@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A row of the matrix: a class with two functions, one a role.
+
+    @row("MSG_PEEK leaves what it shows")
+    class Peek:
+        def client(t, s):
+            s.send(b"0123456789")
+            t.sync()
+
+        def server(t, s):
+            t.sync()
+            t.note("peek", s.recv(4, socket.MSG_PEEK))
+
+T is the side (side.py), S a connection whose both directions have been seen on the ring
+(connect=False: none, the row makes its own). What each side notes must be the same without
+and with vmc, and with it the row's bytes must have gone by the ring, unless it says why not:
+"tcp" none of them does, "mixed" some do.
+"""
+
+from dataclasses import dataclass
+
+ROWS = []
+ROW_TIMEOUT = 20    # seconds
+
+
+@dataclass
+class Row:
+    """One row: its name, its two functions, and which way its bytes go."""
+
+    name: str
+    client: object
+    server: object
+    connect: bool
+    timeout: int
+    tcp: str        # why none of its bytes goes by the ring
+    mixed: str      # why some of them don't
+
+
+def row(name, connect=True, timeout=ROW_TIMEOUT, tcp="", mixed=""):
+    def register(cls):
+        ROWS.append(Row(name, cls.__dict__["client"], cls.__dict__["server"], connect, timeout,
+                        tcp, mixed))
+        return cls
+    return register

@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a row's function has at hand: connections, barriers, and its observations."""
+
+import ctypes
+import errno
+import hashlib
+import json
+import os
+import random
+import select
+import socket
+import struct
+import time
+
+import counters
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+WARM_UP = 4             # messages each way, at least
+WARM_UP_LIMIT = 60      # then the flow is not going to be bound
+WAIT = 15               # seconds for the other side
+
+
+class NotOnRing(Exception):
+    """The connection stays on TCP though vmc is attached."""
+
+
+def error_name(number):
+    return errno.errorcode.get(number, str(number))
+
+
+def shown(value):
+    """A value as it is compared and printed: long bytes as length and hash."""
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        value = bytes(value)
+        if len(value) > 32:
+            return f"{len(value)} bytes {hashlib.sha256(value).hexdigest()[:12]}"
+        return repr(value)
+    return value if isinstance(value, (int, str, bool, type(None))) else repr(value)
+
+
+def pattern(size, seed=1):
+    """The same bytes on both sides."""
+    return random.Random(seed).randbytes(size)
+
+
+class Side:
+    """One role in one row."""
+
+    def __init__(self, role, config, control, out):
+        self.role = role
+        self.config = config        # family, local, peer, has_vmc, factor, storm, nic
+        self.control = control
+        self.out = out
+        self.warm_up = {}           # counters of the warm-ups, which prove nothing
+        self.kept = []              # sockets that must not be collected
+
+    # observations
+
+    def _emit(self, **what):
+        os.write(self.out, (json.dumps(what) + "\n").encode())
+
+    def note(self, *values):
+        self._emit(note=" ".join(str(shown(v)) for v in values))
+
+    def diagnose(self, text):
+        """Not compared; printed when the row fails."""
+        self._emit(diagnostic=str(text))
+
+    def call(self, function, *args, **kwargs):
+        """Its result, or the name of its error."""
+        try:
+            return function(*args, **kwargs)
+        except OSError as error:
+            return error_name(error.errno) if error.errno else type(error).__name__
+
+    def note_call(self, what, function, *args, **kwargs):
+        result = self.call(function, *args, **kwargs)
+        self.note(what, result)
+        return result
+
+    def timed(self, function, *args, **kwargs):
+        begin = time.monotonic()
+        result = self.call(function, *args, **kwargs)
+        return result, time.monotonic() - begin
+
+    def note_wait(self, what, took, least, most):
+        """Was a wait as long as it should be? The time itself isn't compared."""
+        verdict = "too short" if took < least else "too long" if took > most else "in time"
+        self.note(what, verdict)
+        if verdict != "in time":
+            self.diagnose(f"{what}: {took:.3f} s, not {least} to {most} s")
+
+    # the other side
+
+    def sync(self, value=None, wait=WAIT):
+        """A barrier; returns the other side's value."""
+        self.control.send("sync", value)
+        return self.control.receive("sync", wait)
+
+    # connections
+
+    def socket(self, proto=0):
+        sock = socket.socket(self.config["family"], socket.SOCK_STREAM, proto)
+        self.kept.append(sock)
+        return sock
+
+    def listen(self, prepare=None, proto=0):
+        """The server's listener; its port goes to the client."""
+        listener = self.socket(proto)
+        if prepare:
+            prepare(listener)
+        listener.bind((self.config["local"], 0))
+        listener.listen(256)
+        self.sync(listener.getsockname()[1])
+        return listener
+
+    def peer(self):
+        """The client's half: the address that the server listens at."""
+        return (self.config["peer"], self.sync())
+
+    def connect(self, prepare=None, proto=0):
+        """A connection that nothing was sent on yet."""
+        if self.role == "server":
+            with self.listen(prepare, proto) as listener:
+                listener.settimeout(WAIT)
+                sock, _ = listener.accept()
+                listener.settimeout(None)
+                sock.settimeout(None)
+                self.kept.append(sock)
+        else:
+            address = self.peer()
+            sock = self.socket(proto)
+            if prepare:
+                prepare(sock)
+            sock.connect(address)
+        return sock
+
+    def pair(self, prepare=None, proto=0, ring=True):
+        """A connection that was warmed up; with vmc, both directions go by the ring."""
+        sock = self.connect(prepare, proto)
+        self.warm(sock, ring)
+        return sock
+
+    def _client_round(self, sock, word):
+        sock.sendall(word)
+        if receive(sock, 4) != word:
+            raise ConnectionError("the warm-up has come to other bytes")
+
+    def _is_by_ring(self, sock):
+        before = counters.read()
+        self._client_round(sock, b"more")
+        delta = counters.difference(counters.read(), before)
+        return min(delta["tx_bytes"], delta["rx_bytes"]) >= 4 * self.config["factor"]
+
+    def _warm_client(self, sock, ring):
+        for _ in range(WARM_UP):
+            self._client_round(sock, b"more")
+        if ring and self.config["has_vmc"]:
+            for _ in range(WARM_UP_LIMIT):
+                if self._is_by_ring(sock):
+                    break
+                time.sleep(0.02)
+            else:
+                raise NotOnRing(f"not on the ring after {WARM_UP + WARM_UP_LIMIT} messages")
+        self._client_round(sock, b"last")
+
+    def warm(self, sock, ring=True):
+        before = counters.read()
+        if self.role == "client":
+            self._warm_client(sock, ring)
+        else:
+            word = b""
+            while word != b"last":
+                word = receive(sock, 4)
+                if not word:
+                    raise ConnectionError("the connection has ended in its warm-up")
+                sock.sendall(word)
+        for name, value in counters.difference(counters.read(), before).items():
+            self.warm_up[name] = self.warm_up.get(name, 0) + value
+
+
+def receive(sock, size, chunk=1 << 16):
+    """SIZE bytes, less at the end of the stream."""
+    data = bytearray()
+    while len(data) < size:
+        got = sock.recv(min(chunk, size - len(data)))
+        if not got:
+            break
+        data += got
+    return bytes(data)
+
+
+def drain(sock, chunk=1 << 16):
+    """All to the end of the stream, and how it ended."""
+    data = bytearray()
+    try:
+        while got := sock.recv(chunk):
+            data += got
+    except OSError as error:
+        return bytes(data), error_name(error.errno)
+    return bytes(data), "end"
+
+
+def readable(sock, wait):
+    return bool(select.select([sock], [], [], wait)[0])
+
+
+def fill(sock, chunk=65536):
+    """Write without waiting until there is no space for a while; how much went.
+    Byte n of it is n mod 251."""
+    sent = 0
+    block = bytes(range(251)) * (chunk // 251 + 2)
+    idle = 0
+    while idle < 3:
+        try:
+            start = sent % 251
+            sent += sock.send(block[start:start + chunk], socket.MSG_DONTWAIT)
+            idle = 0
+        except BlockingIOError:
+            idle += 1
+            time.sleep(0.05)
+    return sent
+
+
+def is_filled(data):
+    block = bytes(range(251)) * (len(data) // 251 + 1)
+    return bytes(data) == block[:len(data)]
+
+
+def get_int(sock, level, name):
+    return sock.getsockopt(level, name)
+
+
+def timeval(seconds):
+    return struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
+
+
+def libc(name, *args):
+    """A call that Python doesn't have, or repeats on EINTR: its result or the error's name."""
+    result = getattr(LIBC, name)(*args)
+    return error_name(ctypes.get_errno()) if result == -1 else result
+
+
+def libc_long(name, *args):
+    function = getattr(LIBC, name)
+    function.restype = ctypes.c_ssize_t
+    return libc(name, *args)
