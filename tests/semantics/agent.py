@@ -47,7 +47,7 @@ def child(row, side):
             side.diagnose(traceback.format_exc())
         else:
             side.diagnose("".join(traceback.format_tb(e.__traceback__)[-1:]).strip())
-    side._emit(end=True, error=error, warm_up=side.warm_up)
+    side.end(error)
     os._exit(0)
 
 
@@ -87,12 +87,12 @@ def kill_group(pid):
         pass
 
 
-def supervise(row, pid, fd):
-    """Wait for the row's process; its result."""
+def supervise(limit, pid, fd):
+    """Wait for the row's process, LIMIT seconds; its result."""
     collector = Collector()
     os.set_blocking(fd, False)
     pidfd = os.pidfd_open(pid)
-    end = time.monotonic() + row.timeout
+    end = time.monotonic() + limit
     timed_out = True
     while (left := end - time.monotonic()) > 0:
         ready = select.select([fd, pidfd], [], [], left)[0]
@@ -104,14 +104,15 @@ def supervise(row, pid, fd):
         if fd in ready:
             time.sleep(0.005)
     kill_group(pid)
-    os.kill(pid, signal.SIGKILL) if timed_out else None
+    if timed_out:
+        os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     os.close(pidfd)
     collector.read(fd)
     os.close(fd)
     result = collector.result()
     if timed_out:
-        result["error"] = f"not done after {row.timeout} s"
+        result["error"] = f"not done after {limit} s"
     return result
 
 
@@ -127,11 +128,12 @@ def one_row(number, row, side):
         child(row, side)
     os.close(writer)
     begin = time.monotonic()
-    result = supervise(row, pid, reader)
+    limit = row.timeout + (side.config["storm"] // 5 if row.is_storm else 0)
+    result = supervise(limit, pid, reader)
     control.send("over")
     while True:
         try:
-            control.receive("over", row.timeout + OVER)
+            control.receive("over", limit + OVER)
             break
         except RuntimeError:
             break

@@ -34,11 +34,12 @@ class Row:
     timeout: int
     tcp: str        # why none of its bytes goes by the ring
     mixed: str      # why some of them don't
+    is_storm: bool  # its time depends on the number of connections that was asked for
 
 
-def row(name, connect=True, timeout=ROW_TIMEOUT, tcp="", mixed=""):
+def row(name, connect=True, timeout=ROW_TIMEOUT, tcp="", mixed="", is_storm=False):
     def register(cls):
         ROWS.append(Row(name, cls.__dict__["client"], cls.__dict__["server"], connect, timeout,
-                        tcp, mixed))
+                        tcp, mixed, is_storm))
         return cls
     return register

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a row's function has at hand: connections, barriers, and its observations."""
 
-import ctypes
-import errno
 import hashlib
 import json
 import os
@@ -13,8 +11,8 @@ import struct
 import time
 
 import counters
+from native import error_name
 
-LIBC = ctypes.CDLL(None, use_errno=True)
 WARM_UP = 4             # messages each way, at least
 WARM_UP_LIMIT = 60      # then the flow is not going to be bound
 WAIT = 15               # seconds for the other side
@@ -22,10 +20,6 @@ WAIT = 15               # seconds for the other side
 
 class NotOnRing(Exception):
     """The connection stays on TCP though vmc is attached."""
-
-
-def error_name(number):
-    return errno.errorcode.get(number, str(number))
 
 
 def shown(value):
@@ -65,6 +59,9 @@ class Side:
     def diagnose(self, text):
         """Not compared; printed when the row fails."""
         self._emit(diagnostic=str(text))
+
+    def end(self, error):
+        self._emit(end=True, error=error, warm_up=self.warm_up)
 
     def call(self, function, *args, **kwargs):
         """Its result, or the name of its error."""
@@ -227,21 +224,5 @@ def is_filled(data):
     return bytes(data) == block[:len(data)]
 
 
-def get_int(sock, level, name):
-    return sock.getsockopt(level, name)
-
-
 def timeval(seconds):
     return struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
-
-
-def libc(name, *args):
-    """A call that Python doesn't have, or repeats on EINTR: its result or the error's name."""
-    result = getattr(LIBC, name)(*args)
-    return error_name(ctypes.get_errno()) if result == -1 else result
-
-
-def libc_long(name, *args):
-    function = getattr(LIBC, name)
-    function.restype = ctypes.c_ssize_t
-    return libc(name, *args)

@@ -8,8 +8,9 @@ import socket
 import threading
 import time
 
+from native import libc
 from row import row
-from side import LIBC, drain, fill, is_filled, libc_long, pattern, readable, receive, timeval
+from side import drain, fill, is_filled, pattern, readable, receive, timeval
 
 BIG = 4 << 20       # more than fits into any window here
 
@@ -148,19 +149,18 @@ def _with_alarm(restart, function):
 class Interrupted:
     def client(t, s):
         buffer = ctypes.create_string_buffer(100)
-        result, took = _with_alarm(False, lambda: libc_long("recv", s.fileno(), buffer, 100, 0))
+        result, took = _with_alarm(False, lambda: libc("recv", s.fileno(), buffer, 100, 0))
         t.note("recv", result)
         t.note_wait("wait", took, 0.25, 3)
         t.sync()
-        result, took = _with_alarm(True, lambda: libc_long("recv", s.fileno(), buffer, 100, 0))
+        result, took = _with_alarm(True, lambda: libc("recv", s.fileno(), buffer, 100, 0))
         t.note("recv, restarted", result, buffer.value)
         t.note_wait("wait", took, 0.5, 5)
         data = pattern(BIG)
-        LIBC.send.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int]
-        result, _ = _with_alarm(False, lambda: libc_long("send", s.fileno(), data, BIG, 0))
+        result, _ = _with_alarm(False, lambda: libc("send", s.fileno(), data, ctypes.c_size_t(BIG), 0))
         t.note("send, a part", isinstance(result, int) and 0 < result < BIG)
         fill(s)
-        result, _ = _with_alarm(False, lambda: libc_long("send", s.fileno(), data, BIG, 0))
+        result, _ = _with_alarm(False, lambda: libc("send", s.fileno(), data, ctypes.c_size_t(BIG), 0))
         t.note("send on full", result)
         t.sync()
 

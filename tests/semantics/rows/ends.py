@@ -7,8 +7,9 @@ import socket
 import struct
 import time
 
+from native import libc
 from row import row
-from side import drain, fill, is_filled, libc, pattern, readable, receive
+from side import drain, fill, is_filled, pattern, readable, receive
 
 LINGER = socket.SOL_SOCKET, socket.SO_LINGER
 SIZE = 1 << 20

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """recv's flags, and what reads or counts without taking."""
 
-import array
-import fcntl
 import socket
 import struct
 import termios
 import time
 
+from asking import ask, until
 from row import row
 from side import fill, is_filled, pattern, readable, receive
 
@@ -16,20 +15,6 @@ SIOCOUTQNSD = 0x894b
 SO_PEEK_OFF = 42
 TCP_INQ = 36
 TCP_CM_INQ = 36
-
-
-def ask(s, request):
-    value = array.array("i", [0])
-    fcntl.ioctl(s, request, value)
-    return value[0]
-
-
-def until(function, want, wait=5):
-    """What FUNCTION says, as soon as it is WANT."""
-    end = time.monotonic() + wait
-    while (now := function()) != want and time.monotonic() < end:
-        time.sleep(0.02)
-    return now
 
 
 @row("MSG_PEEK shows and leaves; SO_PEEK_OFF goes on behind it")
