@@ -17,7 +17,7 @@ import traceback
 
 import counters     # before anything enters a namespace
 import selection
-from control import Control
+from control import Control, PeerIsOver
 from side import Side
 
 OVER = 10           # seconds that the other side may take longer
@@ -43,10 +43,10 @@ def child(row, side):
         run_row(row, side)
     except BaseException as e:      # pylint: disable=broad-except
         error = f"{type(e).__name__}: {e}"
-        if not isinstance(e, (TimeoutError, ConnectionError)):
+        if not isinstance(e, (OSError, PeerIsOver)):
             side.diagnose(traceback.format_exc())
         else:
-            side.diagnose("".join(traceback.format_tb(e.__traceback__)[-1:]).strip())
+            side.diagnose("".join(traceback.format_tb(e.__traceback__)[2:4]).strip())
     side.end(error)
     os._exit(0)
 

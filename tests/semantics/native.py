@@ -97,8 +97,8 @@ class Nft:
         self.name = f"semantics{os.getpid()}"
 
     def __enter__(self):
-        subprocess.run(["nft", "-f", "-"], input=f"table inet {self.name} {{ {self.rules} }}",
-                       text=True, check=True)
+        subprocess.run(["nft", "-f", "-"], text=True, check=True,
+                       input=f"table inet {self.name} {{\n{self.rules}\n}}\n")
         return self
 
     def counters(self):

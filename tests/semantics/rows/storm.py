@@ -82,7 +82,7 @@ class AtOnce:
         t.sync()
 
 
-@row("connect to a port where nobody listens, and to one whose queue is full", connect=False,
+@row("connect to a port where nobody listens, accept without a connection", connect=False,
      tcp="there is no connection")
 class Refused:
     def client(t):
