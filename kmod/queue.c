@@ -310,38 +310,19 @@ out:
 }
 
 /**
- * vmc_tx_trim() - give back what of a reservation is beyond @len bytes
- * @q: the queue
- * @tx: the reservation
- * @len: bytes to keep
- */
-void vmc_tx_trim(struct vmc_queue *q, struct vmc_tx *tx, u32 len)
-{
-	spin_lock_bh(&q->tx_lock);
-	while (tx->len > len) {
-		struct vmc_tx_seg *seg = &tx->seg[tx->nr_segs - 1];
-		u32 cut = min_t(u32, tx->len - len, seg->len);
-
-		tx->len -= cut;
-		seg->len -= cut;
-		if (seg->len)
-			break;
-		tx->nr_segs--;
-		if (!q->is_gone)
-			__vmc_pool_return(&q->pool, seg->page, 1);
-	}
-	spin_unlock_bh(&q->tx_lock);
-}
-
-/**
  * vmc_tx_abort() - give a reservation back
  * @q: the queue
  * @tx: the reservation
  */
 void vmc_tx_abort(struct vmc_queue *q, struct vmc_tx *tx)
 {
-	vmc_tx_trim(q, tx, 0);
 	spin_lock_bh(&q->tx_lock);
+	while (tx->nr_segs) {
+		tx->nr_segs--;
+		if (!q->is_gone)
+			__vmc_pool_return(&q->pool, tx->seg[tx->nr_segs].page, 1);
+	}
+	tx->len = 0;
 	q->slots_reserved--;
 	spin_unlock_bh(&q->tx_lock);
 }

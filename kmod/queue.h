@@ -80,7 +80,6 @@ bool vmc_queue_has_room(struct vmc_queue *q, struct vmc_flow *flow);
 bool vmc_queue_is_starved(struct vmc_queue *q, struct vmc_flow *flow);
 bool vmc_queue_has_drained(struct vmc_queue *q, struct vmc_flow *flow, u32 bytes);
 int vmc_tx_reserve(struct vmc_queue *q, struct vmc_flow *flow, size_t want, struct vmc_tx *tx);
-void vmc_tx_trim(struct vmc_queue *q, struct vmc_tx *tx, u32 len);
 bool vmc_tx_commit(struct vmc_queue *q, struct vmc_flow *flow, struct vmc_tx *tx, u32 seq);
 void vmc_tx_abort(struct vmc_queue *q, struct vmc_tx *tx);
 void vmc_tx_control(struct vmc_queue *q, const struct vmc_record *rec);

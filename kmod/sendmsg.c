@@ -257,9 +257,9 @@ static int send_ring(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg)
 		return 0;
 	}
 	copied = send_copy(q, &tx, &msg->msg_iter);
-	if (copied < tx.len)
-		vmc_tx_trim(q, &tx, copied);
-	if (!copied) {
+	if (copied < tx.len) {
+		/* As tcp_sendmsg() does: of a piece with a fault nothing goes. */
+		iov_iter_revert(&msg->msg_iter, copied);
 		vmc_tx_abort(q, &tx);
 		return -EFAULT;
 	}
