@@ -195,20 +195,25 @@ static int vmc_setsockopt(struct sock *sk, int level, int name, sockptr_t val, u
 	return proto_stock(sk)->setsockopt(sk, level, name, val, len);
 }
 
-/* Context: sk_callback_lock held for @restore, the socket lock otherwise. */
+/*
+ * Not sock_replace_proto(): it takes io_uring's zero-copy sends from the socket, for
+ * protos that can't do them. Ours copies, or leaves them to TCP.
+ *
+ * Context: sk_callback_lock held for @restore, the socket lock otherwise.
+ */
 static int vmc_psock_update_sk_prot(struct sock *sk, struct sk_psock *psock, bool restore)
 {
 	if (restore) {
 		WRITE_ONCE(sk->sk_write_space, psock->saved_write_space);
 		/* The socket may have been given back meanwhile. */
 		if (vmc_proto_has_program(sk))
-			sock_replace_proto(sk, psock->sk_proto);
+			WRITE_ONCE(sk->sk_prot, psock->sk_proto);
 		return 0;
 	}
 	/* With these, bytes would leave TCP's queue, and recvmsg is TCP's. */
 	if (psock->progs.stream_parser || psock->progs.stream_verdict || psock->progs.skb_verdict)
 		return -EOPNOTSUPP;
-	sock_replace_proto(sk, &protos[proto_is_v6(sk)][PROTO_PROGRAM]);
+	WRITE_ONCE(sk->sk_prot, &protos[proto_is_v6(sk)][PROTO_PROGRAM]);
 	return 0;
 }
 
