@@ -11,6 +11,7 @@
  *	   that takes a round trip; without it, a stream that never pauses would never
  *	   change over. From the ring to TCP the peer's program has to read.
  */
+#include <linux/net_tstamp.h>
 #include <linux/skmsg.h>
 #include <linux/uio.h>
 #include <net/sock.h>
@@ -54,6 +55,9 @@ static bool send_has_drained_ring(struct vmc_flow *flow)
 static bool send_wants_tcp(const struct sock *sk, const struct msghdr *msg)
 {
 	if (msg->msg_flags & SEND_TCP_FLAGS || tcp_sk(sk)->repair)
+		return true;
+	/* When it is scheduled, sent, acknowledged: only a segment knows. */
+	if (READ_ONCE(sk->sk_tsflags) & SOF_TIMESTAMPING_TX_RECORD_MASK || msg->msg_controllen)
 		return true;
 	/* Its completion is TCP's to give. */
 	return msg->msg_flags & MSG_ZEROCOPY && sock_flag(sk, SOCK_ZEROCOPY);
