@@ -18,6 +18,7 @@ int vmc_rx_init(void);
 void vmc_rx_exit(void);
 void vmc_rx_scan(struct work_struct *work);
 void vmc_rx_charge(struct sk_buff *skb, struct sock *sk);
+void vmc_rx_stamp(struct sk_buff *skb, const struct sock *sk);
 struct sk_buff *vmc_rx_build_skb(struct vmc_queue *q, const struct vmc_record *rec);
 void vmc_rx_return_segs(struct vmc_queue *q, const struct vmc_record *rec);
 int vmc_rx_copy(struct sk_buff *skb);

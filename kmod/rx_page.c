@@ -154,6 +154,21 @@ void vmc_rx_charge(struct sk_buff *skb, struct sock *sk)
 	sk_mem_charge(sk, skb->truesize);
 }
 
+/**
+ * vmc_rx_stamp() - the time of arrival, for sockets that ask for it
+ * @skb: the skb, with a TCP_SKB_CB
+ * @sk: the socket
+ *
+ * Context: socket lock held.
+ */
+void vmc_rx_stamp(struct sk_buff *skb, const struct sock *sk)
+{
+	if (likely(!(sk->sk_flags & SK_FLAGS_TIMESTAMP)))
+		return;
+	__net_timestamp(skb);
+	TCP_SKB_CB(skb)->has_rxtstamp = true;
+}
+
 /*
  * A peer has no more segments outstanding than our return ring has entries; one that
  * publishes the same page over and over would fill our memory with skbs.

@@ -72,6 +72,7 @@ static void segment_fill_cb(struct sk_buff *skb, const struct sock *sk, u32 seq,
 		skb_shinfo(skb)->gso_segs = DIV_ROUND_UP(len, tcp_sk(sk)->advmss);
 	}
 	cb->tcp_flags = flags | TCPHDR_ACK;
+	vmc_rx_stamp(skb, sk);
 	skb->skb_iif = sk->sk_rx_dst_ifindex;
 	skb->ip_summed = CHECKSUM_UNNECESSARY;
 }

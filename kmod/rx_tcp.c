@@ -37,6 +37,7 @@ static void rx_queue(struct sock *sk, struct sk_buff *skb)
 	u32 len = skb->len;
 
 	vmc_rx_charge(skb, sk);
+	vmc_rx_stamp(skb, sk);
 	__skb_queue_tail(&sk->sk_receive_queue, skb);
 	WRITE_ONCE(tp->rcv_nxt, tp->rcv_nxt + len);
 	tp->snd_wl1 = TCP_SKB_CB(skb)->seq;
