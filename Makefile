@@ -11,7 +11,7 @@ INNER = +$(if $(filter 1,$(V)),,@)$(TOOL) make -f mk/build.mk V=$(V)
 PREFIX ?= /usr
 
 .DEFAULT_GOAL := all
-.PHONY: all kmod bpf loader man tests lab toolchain demo check lint bench format install \
+.PHONY: all kmod bpf loader man tests lab toolchain demo check check-debug lint bench format install \
 	install-dkms clean distclean help
 
 ## build
@@ -38,6 +38,12 @@ bench: all tests lab	# the same with more rounds
 check: all tests lab	# every test; ONLY="ring loader" for some groups
 	@tests/run $(ONLY)
 
+check-debug: all tests lab	# the TCP tests on a kernel with KASAN and lockdep; ONLY= too
+	@tests/lab/debug-kernel build
+	+@tests/lab/toolchain run make -f mk/build.mk V=$(V) \
+		KDIR="$$(tests/lab/debug-kernel kdir)" KMOD_OUT=build/debug/kmod kmod
+	@tests/run --debug $(ONLY)
+
 lint: toolchain		# W=1, sparse, checkpatch, clang-format, shellcheck, ...
 	@tests/run lint
 
@@ -54,7 +60,7 @@ install-dkms:		# the module's source for DKMS instead of the built module
 
 clean:			# what "make" built; keeps the toolchain and the lab
 	rm -rf build/kmod build/bpf build/loader build/man build/include build/tests \
-		build/results build/lint/kmod
+		build/results build/lint/kmod build/debug
 
 distclean: clean	# everything under build/
 	@tests/lab/lab down >/dev/null 2>&1 || true

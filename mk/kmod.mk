@@ -3,7 +3,8 @@
 # links to kmod/*: the tree stays clean, and a path in an error message opens the
 # real file. Included by mk/build.mk.
 
-KMOD_OUT := build/kmod
+# Another kernel's module goes to another KMOD_OUT, whose last part is "kmod" too.
+KMOD_OUT ?= build/kmod
 KMOD_SRCS := $(wildcard kmod/*.[ch]) kmod/Kbuild $(wildcard include/vmc/*.h)
 KMOD_V := $(if $(filter 1,$(V)),1,0)
 # What is in $(1)/kmod afterwards is what is in kmod/, no stale link of a removed file.
@@ -18,7 +19,7 @@ kmod: $(KMOD_OUT)/vmc.ko
 $(KMOD_OUT)/vmc.ko: $(KMOD_SRCS) $(KDIR)/.config
 	@[ -e '$(KDIR)/Makefile' ] || { echo 'make: no kernel headers at "$(KDIR)":' \
 		'install linux-headers-amd64 or set KDIR=' >&2; exit 1; }
-	$(Q)$(call link_kmod,build)
+	$(Q)$(call link_kmod,$(KMOD_OUT:/kmod=))
 	$(Q)$(MAKE) -C '$(KDIR)' M='$(CURDIR)/$(KMOD_OUT)' V=$(KMOD_V) modules
 	$(Q)readelf -SW $@ | grep -qw .BTF || { rm -f $@; echo 'make: vmc.ko has no BTF: it needs' \
 		'pahole and a vmlinux in $(KDIR)' >&2; exit 1; }

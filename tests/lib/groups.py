@@ -7,6 +7,8 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 TIMEOUT = 120   # seconds a program, unless it says "# TIMEOUT=n" in its first lines
+# Guests with the debug kernel are several times slower; tests/run --debug sets it.
+SCALE = int(os.environ.get("TIME_SCALE", "1"))
 
 
 @dataclass
@@ -65,20 +67,27 @@ def lab():
 def loopback():
     """Run inside guest a, where tests/loopback lies in /root/loopback."""
     return [Program("loopback", p.name,
-                    [str(TOP / "tests/lib/in-guest"), "a", str(_timeout(p)),
+                    [str(TOP / "tests/lib/in-guest"), "a", str(_timeout(p) * SCALE),
                                         f"/root/loopback/{p.name}"],
-                    _timeout(p) + 10, lab=True) for p in _scripts("loopback")]
+                    _timeout(p) * SCALE + 10, lab=True) for p in _scripts("loopback")]
 
 
 def e2e():
-    return [Program("e2e", p.name, [str(p)], _timeout(p), lab=True) for p in _scripts("e2e")]
+    return [Program("e2e", p.name, [str(p)], _timeout(p) * SCALE, lab=True)
+            for p in _scripts("e2e")]
+
+
+def debug():
+    """What the debug kernel's checkers have to say at the end; with tests/run --debug only."""
+    return [Program("debug", p.name, [str(p)], _timeout(p) * SCALE, lab=True)
+            for p in _scripts("debug") if os.environ.get("VMC_DEBUG") == "1"]
 
 
 def semantics():
     """Their other half runs in the guests, where they put it."""
-    return [Program("semantics", p.name, [str(p)], _timeout(p), lab=True)
+    return [Program("semantics", p.name, [str(p)], _timeout(p) * SCALE, lab=True)
             for p in _scripts("semantics")]
 
 
 GROUPS = {"lint": lint, "ring": ring, "loader": loader, "lab": lab,
-          "loopback": loopback, "e2e": e2e, "semantics": semantics}
+          "loopback": loopback, "e2e": e2e, "semantics": semantics, "debug": debug}

@@ -3,17 +3,20 @@
 # What the end-to-end tests share: guests a and b of the lab $LAB_NAME, vmc in them.
 # Source tests/loader/ktap.sh first.
 
-: "${LAB_NAME:=check}"
+: "${LAB_NAME:=check}" "${TIME_SCALE:=1}" "${VMC_KMOD:=build/kmod}"
 export LAB_NAME
 lab=tests/lab/lab
 # shellcheck disable=SC2034
 declare -A ip4=([a]=10.0.0.1 [b]=10.0.0.2) ip6=([a]=fd00::1 [b]=fd00::2)
+
+# Seconds below are for the usual kernel: TIME_SCALE makes more of them.
 
 # on HOST [-t S] CMD...: a command on a host, without standard input
 on() {
 	local host=$1 time=60 rc=0
 	shift
 	[ "$1" != -t ] || { time=$2; shift 2; }
+	time=$((time * TIME_SCALE))
 	$lab exec -n -t "$time" "$host" "$@" || rc=$?
 	[ $rc != 124 ] || echo "on $host: not done after $time s: $*" >&2
 	return $rc
@@ -24,7 +27,7 @@ sh_on() { on "$1" sh -c "$2"; }
 
 # eventually SECONDS CMD...: CMD succeeds within that time; what it last said if not
 eventually() {
-	local end=$((SECONDS + $1)) said
+	local end=$((SECONDS + $1 * TIME_SCALE)) said
 	shift
 	until said=$("$@" 2>&1); do
 		[ $SECONDS -lt $end ] || { printf '%s\n' "$said"; return 1; }
@@ -41,7 +44,7 @@ vmc_install() {
 	for host; do
 		$lab put "$host" build/loader/vmc-loader /usr/sbin/vmc-loader || return
 		[ "$host" != dom0 ] || continue
-		$lab put "$host" build/kmod/vmc.ko /root/vmc.ko || return
+		$lab put "$host" "$VMC_KMOD/vmc.ko" /root/vmc.ko || return
 		$lab put "$host" build/tests/bench/xfer /usr/bin/xfer || return
 	done
 }
