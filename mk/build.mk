@@ -24,6 +24,7 @@ include mk/kmod.mk
 -include bpf/bpf.mk loader/loader.mk
 include tests/ring/ring.mk
 -include tests/bench/bench.mk tests/loader/loader-tests.mk
+-include tests/long/long.mk
 
 ifneq ($(wildcard bpf/bpf.mk),)
 loader: bpf
