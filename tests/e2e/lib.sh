@@ -6,6 +6,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 . tests/loader/ktap.sh
 # shellcheck source=tests/lib/vmc.sh
 . tests/lib/vmc.sh
+# shellcheck source=tests/lib/duplex.sh
+. tests/lib/duplex.sh
 
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT

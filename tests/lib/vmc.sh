@@ -46,6 +46,7 @@ vmc_install() {
 		[ "$host" != dom0 ] || continue
 		$lab put "$host" "$VMC_KMOD/vmc.ko" /root/vmc.ko || return
 		$lab put "$host" build/tests/bench/xfer /usr/bin/xfer || return
+		$lab put "$host" build/tests/long/duplex /usr/bin/duplex || return
 	done
 }
 

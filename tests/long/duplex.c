@@ -20,7 +20,7 @@
  *   gap CONN WAY MS at BYTE since SECONDS  a receiver waited; wall clock
  *   wrong CONN WAY byte BYTE: ...
  *   progress BYTES                         the client, each second
- *   total tx BYTES rx BYTES conns N failed N worst MS
+ *   total tx BYTES rx BYTES conns N failed N worst MS seconds SECONDS
  * Exit status of the client: 0 if nothing failed.
  */
 #define _GNU_SOURCE
@@ -79,7 +79,7 @@ static struct {
 
 static atomic_ullong sum_tx, sum_rx, sum_left, next_conn;
 static atomic_uint sum_conns, sum_failed, worst_ms;
-static double deadline;
+static double began, deadline;
 
 static void die(const char *what)
 {
@@ -412,8 +412,8 @@ static void *client_progress(void *arg)
 
 static void print_total(void)
 {
-	printf("total tx %llu rx %llu conns %u failed %u worst %u\n", sum_tx, sum_rx, sum_conns,
-	       sum_failed, worst_ms);
+	printf("total tx %llu rx %llu conns %u failed %u worst %u seconds %.3f\n", sum_tx, sum_rx,
+	       sum_conns, sum_failed, worst_ms, now(CLOCK_MONOTONIC) - began);
 }
 
 static int client(void)
@@ -422,7 +422,7 @@ static int client(void)
 	pthread_t progress, threads[64];
 	unsigned int i;
 
-	deadline = now(CLOCK_MONOTONIC) + opt.seconds;
+	deadline = began + opt.seconds;
 	sum_left = opt.conns > 1 ? opt.total - 2 * each : 0;
 	if (pthread_create(&progress, NULL, client_progress, NULL))
 		die("thread");
@@ -550,5 +550,6 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	signal(SIGPIPE, SIG_IGN);
 	table_fill();
+	began = now(CLOCK_MONOTONIC);
 	return listens ? server() : client();
 }
