@@ -11,8 +11,8 @@ INNER = +$(if $(filter 1,$(V)),,@)$(TOOL) make -f mk/build.mk V=$(V)
 PREFIX ?= /usr
 
 .DEFAULT_GOAL := all
-.PHONY: all kmod bpf loader man tests lab toolchain demo check check-debug lint bench format install \
-	install-dkms clean distclean help
+.PHONY: all kmod bpf loader man tests lab toolchain demo check check-long check-debug lint bench \
+	format install install-dkms clean distclean help
 
 ## build
 all: toolchain		# the module, the BPF programs, the loader (default)
@@ -37,6 +37,9 @@ bench: all tests lab	# the same with more rounds
 ## judge
 check: all tests lab	# every test; ONLY="ring loader" for some groups
 	@tests/run $(ONLY)
+
+check-long: all tests lab	# switching and faults, at length; SWITCH_BYTES=N: another size
+	@tests/run long
 
 check-debug: all tests lab	# the TCP tests on a kernel with KASAN and lockdep; ONLY= too
 	@tests/lab/debug-kernel build

@@ -89,5 +89,14 @@ def semantics():
             for p in _scripts("semantics")]
 
 
+def long():
+    """Hours, so only when asked for: make check-long, or tests/run long."""
+    return [Program("long", p.name, [str(p)], _timeout(p) * SCALE, lab=True) for p in _scripts("long")]
+
+
 GROUPS = {"lint": lint, "ring": ring, "loader": loader, "lab": lab,
-          "loopback": loopback, "e2e": e2e, "semantics": semantics, "debug": debug}
+          "loopback": loopback, "e2e": e2e, "semantics": semantics, "debug": debug,
+          "long": long}
+
+# Without a group named, tests/run leaves these out.
+ONLY_BY_NAME = {"long", "debug"}

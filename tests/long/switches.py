@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Every means by which the fast path is switched off, and on again.
+
+Each is a pair of functions of a Vmc; what the second one does brings all back.
+"""
+
+import json
+import random
+import time
+
+from labctl import LabError
+
+POLICY = "/etc/vmc/broker.conf"
+DENY = "[default]\nsame-bridge = no\n"
+
+
+class Vmc:
+    """vmc in dom0 and guests a and b of a lab, through its commands."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.unloads = {"unloaded": 0, "busy": 0}
+        self.faults = []        # what a command should not have said
+
+    def sh(self, host, line, *good):
+        """Run LINE; its status must be 0 or one of GOOD."""
+        said = self.lab.exec(host, "sh", "-c", f"({line}) 2>&1; echo status $?", timeout=60)
+        said, _, status = said.rpartition("status ")
+        if int(status) not in (0, *good):
+            self.faults.append(f"{host}: {line}: status {status.strip()}: {said.strip()}")
+        return said.strip()
+
+    def attach(self, *hosts):
+        for host in hosts:
+            self.sh(host, "vmc-loader --quiet attach --daemon", 4)
+
+    def detach(self, *hosts):
+        for host in hosts:
+            self.sh(host, "vmc-loader --quiet detach", 5)
+
+    def kill(self, signal, host):
+        lock = "/run/vmc-broker.lock" if host == "dom0" else "/run/vmc-loader.lock"
+        self.sh(host, f"pid=$(cat {lock}); kill -{signal} $pid; "
+                      f"while kill -0 $pid 2>/dev/null; do sleep 0.05; done")
+
+    def broker(self):
+        self.sh("dom0", "vmc-loader --quiet broker --daemon", 4)
+
+    def policy(self, text):
+        self.sh("dom0", f"mkdir -p /etc/vmc; printf '{text}' >{POLICY}" if text else f"rm -f {POLICY}")
+        self.sh("dom0", "kill -HUP $(cat /run/vmc-broker.lock)")
+
+    def load(self, *hosts):
+        for host in hosts:
+            self.sh(host, "grep -q '^vmc ' /proc/modules || insmod /root/vmc.ko")
+
+    def unload(self, host):
+        """Either it goes, or it says that it is in use. No third thing."""
+        said = self.sh(host, "rmmod vmc", 1)
+        if not said:
+            self.unloads["unloaded"] += 1
+        elif "in use" in said or "temporarily unavailable" in said:
+            self.unloads["busy"] += 1
+        else:
+            self.faults.append(f"{host}: rmmod: {said}")
+
+    def counters(self, host):
+        text = self.lab.exec(host, "sh", "-c", "ethtool -S vmc0 2>/dev/null || true")
+        pairs = (line.split(":") for line in text.splitlines()[1:])
+        return {name.strip(): int(value) for name, value in pairs}
+
+    def has_peer(self, host):
+        status = json.loads(self.lab.exec(host, "sh", "-c", "vmc-loader --json status || true"))
+        return bool(status.get("peers"))
+
+    def restore(self, seconds=30):
+        """All on, wherever one of the means has left us."""
+        self.load("a", "b")
+        self.lab.exec("dom0", "rm", "-f", POLICY)
+        self.broker()
+        self.sh("dom0", "kill -HUP $(cat /run/vmc-broker.lock)")
+        self.attach("a", "b")
+        deadline = time.monotonic() + seconds
+        while not all(self.has_peer(host) for host in ("a", "b")):
+            if time.monotonic() > deadline:
+                raise LabError("the guests don't see each other again")
+            time.sleep(0.3)
+
+    def diagnose(self):
+        """What one wants to see of a transfer that stands still."""
+        said = []
+        for host in ("a", "b"):
+            for line in ("ss -tinmo | grep -v :22", "ethtool -S vmc0", "vmc-loader status",
+                         "dmesg | tail -n 20"):
+                said.append(f"{host}: {line}")
+                said.append(self.lab.exec(host, "sh", "-c", line, check=False))
+        return "\n".join(said)
+
+
+def _module_off(host):
+    def off(vmc):
+        vmc.detach(host)
+        vmc.unload(host)
+    return off
+
+
+def _module_on(host):
+    def on(vmc):
+        vmc.load(host)
+        vmc.attach(host)
+    return on
+
+
+def _both_off(vmc):
+    for host in random.sample(["a", "b"], 2):
+        vmc.detach(host)
+
+
+def means():
+    """(name of off, off, name of on, on)"""
+    found = [
+        ("detach a and b", _both_off, "attach a and b", lambda vmc: vmc.attach("a", "b")),
+        ("broker stopped", lambda vmc: vmc.kill("TERM", "dom0"), "broker started", Vmc.broker),
+        ("broker killed", lambda vmc: vmc.kill("KILL", "dom0"), "broker started", Vmc.broker),
+        ("policy withdrawn", lambda vmc: vmc.policy(DENY), "policy granted",
+         lambda vmc: vmc.policy("")),
+    ]
+    for host in ("a", "b"):
+        found += [
+            (f"detach {host}", lambda vmc, h=host: vmc.detach(h),
+             f"attach {host}", lambda vmc, h=host: vmc.attach(h)),
+            (f"loader killed in {host}", lambda vmc, h=host: vmc.kill("KILL", h),
+             f"attach {host}", lambda vmc, h=host: vmc.attach(h)),
+            (f"detach, rmmod in {host}", _module_off(host),
+             f"insmod, attach {host}", _module_on(host)),
+        ]
+    return found
