@@ -43,6 +43,7 @@ enum vmc_hold {
 	X(REJECTED, "rejected")          \
 	X(PEER_CLOSED, "peer-closed")    \
 	X(CHAN_CLOSED, "channel-closed") \
+	X(PEER_STOPPED, "peer-stopped")  \
 	X(GIVEN_BACK, "given-back")
 
 enum vmc_reason {
@@ -105,6 +106,8 @@ struct vmc_flow {
 	bool wants_ack;
 	u32 close_seq; /* of a CLOSE: what the peer has not received by then, it never will */
 	bool is_closed_by_peer;
+	bool wants_stopped; /* the peer waits for a STOPPED */
+	bool has_stopped;   /* the peer sends no more by the ring */
 
 	bool wants_copies; /* no page of the peer in the receive queue */
 	bool is_detached;

@@ -17,6 +17,7 @@
 #include <net/transp_v6.h>
 
 #include "flow.h"
+#include "giveback.h"
 #include "proto.h"
 #include "queue.h"
 #include "rx.h"
@@ -173,7 +174,8 @@ static void vmc_release_cb(struct sock *sk)
 
 /*
  * Whoever wants a proto of his own on this socket gets it without ours: TLS and
- * other ULPs, and the change of an IPv4-mapped IPv6 socket to IPv4.
+ * other ULPs, and the change of an IPv4-mapped IPv6 socket to IPv4. So does who wants
+ * to take the connection elsewhere.
  */
 static int vmc_setsockopt(struct sock *sk, int level, int name, sockptr_t val, unsigned int len)
 {
@@ -187,10 +189,12 @@ static int vmc_setsockopt(struct sock *sk, int level, int name, sockptr_t val, u
 			flow->is_corked = false;
 		release_sock(sk);
 	}
-	if ((level == SOL_TCP && name == TCP_ULP) || (level == SOL_IPV6 && name == IPV6_ADDRFORM)) {
-		lock_sock(sk);
-		vmc_proto_give_back(sk);
-		release_sock(sk);
+	if ((level == SOL_TCP && (name == TCP_ULP || name == TCP_REPAIR)) ||
+	    (level == SOL_IPV6 && name == IPV6_ADDRFORM)) {
+		int err = vmc_giveback(sk);
+
+		if (err)
+			return err;
 	}
 	return proto_stock(sk)->setsockopt(sk, level, name, val, len);
 }
@@ -322,8 +326,7 @@ static void proto_take_out(struct sock *sk, struct vmc_flow *flow)
  * @sk: the socket
  *
  * Nothing if it is already. Bytes that the peer still sends by the ring are lost,
- * which it learns, so this is for sockets whose ring has not been used, and for
- * those who ask for it.
+ * which it learns: vmc_giveback() sees to it that there are none.
  *
  * Context: socket locked; process, unless the flow has just been opened.
  */

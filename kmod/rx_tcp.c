@@ -14,6 +14,7 @@
 
 #include "chan.h"
 #include "flow.h"
+#include "giveback.h"
 #include "handshake.h"
 #include "path.h"
 #include "queue.h"
@@ -197,6 +198,7 @@ static void rx_close(struct vmc_queue *q, const struct vmc_record *rec)
 	__vmc_flow_close(flow, VMC_REASON_PEER_CLOSED);
 	flow->close_seq = le32_to_cpu(rec->seq);
 	flow->is_closed_by_peer = true;
+	flow->has_stopped = true;
 	if (!sock_owned_by_user(flow->sk))
 		__rx_drain(flow);
 	vmc_flow_write_space(flow);
@@ -239,6 +241,29 @@ static void rx_ackreq(struct vmc_queue *q, const struct vmc_record *rec)
 	bh_unlock_sock(flow->sk);
 }
 
+static void rx_stop(struct vmc_queue *q, const struct vmc_record *rec)
+{
+	struct vmc_flow *flow = rx_flow(q, rec);
+
+	if (!flow)
+		return;
+	bh_lock_sock(flow->sk);
+	if (!flow->is_detached)
+		vmc_rx_stop(flow);
+	bh_unlock_sock(flow->sk);
+}
+
+static void rx_stopped(struct vmc_queue *q, const struct vmc_record *rec)
+{
+	struct vmc_flow *flow = rx_flow(q, rec);
+
+	if (!flow)
+		return;
+	bh_lock_sock(flow->sk);
+	WRITE_ONCE(flow->has_stopped, true);
+	bh_unlock_sock(flow->sk);
+}
+
 /**
  * vmc_rx_release_cb() - the owner of the socket lets go: what came meanwhile?
  * @flow: the flow
@@ -251,6 +276,8 @@ void vmc_rx_release_cb(struct vmc_flow *flow)
 		__rx_drain(flow);
 	if (flow->wants_ack)
 		rx_send_ack(flow);
+	if (flow->wants_stopped)
+		vmc_giveback_answer(flow);
 }
 
 /**
@@ -284,6 +311,12 @@ int vmc_rx_record(struct vmc_queue *q, const struct vmc_record *rec)
 		break;
 	case VMC_REC_ACKREQ:
 		rx_ackreq(q, rec);
+		break;
+	case VMC_REC_STOP:
+		rx_stop(q, rec);
+		break;
+	case VMC_REC_STOPPED:
+		rx_stopped(q, rec);
 		break;
 	default:
 		err = -EPROTO;

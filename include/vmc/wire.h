@@ -21,12 +21,14 @@
 #define VMC_MAX_SEGS	   14u
 
 enum vmc_record_type {
-	VMC_REC_DATA = 1,   /* bytes of a flow, or a flag in its sequence */
-	VMC_REC_OPEN = 2,   /* offer of a flow, with the proof */
-	VMC_REC_ACCEPT = 3, /* answer: bound; proof of the other side */
-	VMC_REC_REJECT = 4, /* answer: no such connection here */
-	VMC_REC_CLOSE = 5,  /* sender takes no more records of this flow */
-	VMC_REC_ACKREQ = 6, /* "acknowledge by TCP as soon as you are at seq" */
+	VMC_REC_DATA = 1,    /* bytes of a flow, or a flag in its sequence */
+	VMC_REC_OPEN = 2,    /* offer of a flow, with the proof */
+	VMC_REC_ACCEPT = 3,  /* answer: bound; proof of the other side */
+	VMC_REC_REJECT = 4,  /* answer: no such connection here */
+	VMC_REC_CLOSE = 5,   /* sender takes no more records of this flow */
+	VMC_REC_ACKREQ = 6,  /* "acknowledge by TCP as soon as you are at seq" */
+	VMC_REC_STOP = 7,    /* "send bytes of this flow by TCP from now on, and say so" */
+	VMC_REC_STOPPED = 8, /* answer: no byte of this flow comes by the ring any more */
 };
 
 /* Flags of VMC_REC_DATA; a record has either one of them or bytes. */

@@ -190,6 +190,8 @@ static bool record_is_good(const struct vmc_record *rec, u32 nr_data)
 	case VMC_REC_REJECT:
 	case VMC_REC_CLOSE:
 	case VMC_REC_ACKREQ:
+	case VMC_REC_STOP:
+	case VMC_REC_STOPPED:
 		return rec->flags == 0 && rec->nr_segs == 0 && rec->len == 0;
 	default:
 		return false;

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A socket goes back to TCP for good, while its peer may be sending by the ring: for
+ * a ULP such as TLS, which puts its own proto on the socket, for TCP_REPAIR, which
+ * wants to see all of the connection in the control block. STOP asks the peer to send
+ * by TCP from now on; STOPPED comes behind its last byte.
+ */
+#include <linux/delay.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+
+#include "flow.h"
+#include "giveback.h"
+#include "handshake.h"
+#include "proto.h"
+#include "queue.h"
+#include "rx.h"
+
+/* A peer that is paused does not answer. */
+#define GIVEBACK_TRIES 1000 /* of half a millisecond to one */
+
+static void giveback_send(struct vmc_flow *flow, u8 type)
+{
+	struct vmc_record rec = { .type = type };
+
+	rec.flow = cpu_to_le32(flow->peer_handle);
+	rec.seq = cpu_to_le32(tcp_sk(flow->sk)->write_seq);
+	vmc_tx_control(flow->queue, &rec);
+}
+
+/**
+ * vmc_rx_stop() - the peer wants no more records with bytes
+ * @flow: the flow
+ *
+ * A writer that owns the socket may be about to publish its last.
+ *
+ * Context: the queue's worker; socket's spinlock held.
+ */
+void vmc_rx_stop(struct vmc_flow *flow)
+{
+	__vmc_flow_close(flow, VMC_REASON_PEER_STOPPED);
+	flow->wants_stopped = true;
+	if (!sock_owned_by_user(flow->sk))
+		vmc_giveback_answer(flow);
+	vmc_flow_write_space(flow);
+}
+
+/**
+ * vmc_giveback_answer() - tell the peer that no byte comes by the ring any more
+ * @flow: the flow, CLOSED
+ *
+ * Context: socket's spinlock held, nobody is publishing.
+ */
+void vmc_giveback_answer(struct vmc_flow *flow)
+{
+	flow->wants_stopped = false;
+	giveback_send(flow, VMC_REC_STOPPED);
+}
+
+/* Nothing of the stream is in the ring, and nothing will be. */
+static bool giveback_is_quiet(const struct sock *sk, const struct vmc_flow *flow)
+{
+	if (flow->is_detached || flow->has_left || sk->sk_state == TCP_CLOSE)
+		return true;
+	return (READ_ONCE(flow->has_stopped) || sock_flag(sk, SOCK_DONE)) &&
+	       skb_queue_empty_lockless(&flow->rx_pending);
+}
+
+/* Lets go of the socket lock meanwhile. Rare enough to look again and again. */
+static int giveback_wait(struct sock *sk, struct vmc_flow *flow)
+{
+	int tries = GIVEBACK_TRIES;
+
+	if (!flow->peer_handle)
+		return 0;
+	__vmc_flow_close(flow, VMC_REASON_GIVEN_BACK);
+	giveback_send(flow, VMC_REC_STOP);
+	while (!giveback_is_quiet(sk, flow)) {
+		if (!tries--)
+			return -EBUSY;
+		release_sock(sk);
+		usleep_range(500, 1000);
+		lock_sock(sk);
+	}
+	return 0;
+}
+
+/**
+ * vmc_giveback() - give a socket back, with all bytes that the peer has sent
+ * @sk: the socket
+ *
+ * Nothing if it has no flow. From now on, bytes go by TCP, also on failure.
+ *
+ * Context: process; takes the socket lock.
+ * Return: 0; -EBUSY: the peer does not answer.
+ */
+int vmc_giveback(struct sock *sk)
+{
+	struct vmc_flow *flow;
+	int err = 0;
+
+	lock_sock(sk);
+	flow = vmc_flow_of(sk);
+	if (flow) {
+		vmc_flow_get(flow);
+		err = giveback_wait(sk, flow);
+		if (!err)
+			vmc_proto_give_back(sk);
+		vmc_flow_put(flow);
+	}
+	release_sock(sk);
+	return err;
+}

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A busy, verified direction of a connection."""
+
+import random
+import threading
+
+import bed
+from bed import same
+
+
+class Stream(threading.Thread):
+    """Random chunks one way until told to stop; the receiver compares all of them."""
+
+    def __init__(self, source, sink, seed):
+        super().__init__()
+        self.source, self.sink, self.seed = source, sink, seed
+        self.stop = threading.Event()
+        self.sent = self.received = 0
+        self.error = None
+        self.start()
+        self.receiver = threading.Thread(target=self.receive)
+        self.receiver.start()
+
+    def chunks(self):
+        rand = random.Random(self.seed)
+        block = rand.randbytes(1 << 16)
+        while True:
+            start = rand.randrange(len(block) - 1)
+            yield block[start:start + rand.randrange(1, len(block) - start + 1)]
+
+    def run(self):
+        for chunk in self.chunks():
+            if self.stop.is_set():
+                break
+            self.source.sendall(chunk)
+            self.sent += len(chunk)
+        self.source.shutdown(1)
+
+    def receive(self):
+        try:
+            for chunk in self.chunks():
+                got = bed.receive(self.sink, len(chunk))
+                self.received += len(got)
+                if got != chunk[:len(got)]:
+                    raise AssertionError(f"other bytes behind {self.received - len(got)}")
+                if len(got) < len(chunk):
+                    return
+        except Exception as error:  # pylint: disable=broad-except
+            self.error = error
+
+    def end(self):
+        self.stop.set()
+        self.join(30)
+        self.receiver.join(30)
+        if self.error:
+            raise self.error
+        same(self.sent, self.received)
