@@ -132,7 +132,7 @@ void __vmc_chan_want(struct vmc_chan *chan)
 	chan->state = VMC_CHAN_CONNECTING;
 	trace_vmc_chan_state(chan->peer, chan->state);
 	vmc_chan_get(chan);
-	queue_work(system_unbound_wq, &chan->connect_work);
+	queue_work(vmc_wq, &chan->connect_work);
 }
 
 /**

@@ -67,6 +67,9 @@ struct vmc_chan {
 	struct vmc_queue *queues;
 };
 
+/* main.c: for what may sleep; unbound */
+extern struct workqueue_struct *vmc_wq;
+
 struct vmc_chan *vmc_chan_alloc(u32 peer, const struct vmc_transport *ops, void *priv);
 int vmc_chan_register(struct vmc_chan *chan);
 struct vmc_chan *vmc_chan_lookup(u32 peer);

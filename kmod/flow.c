@@ -118,6 +118,30 @@ static int flow_recover_start(const struct sock *sk, struct flow_start *start)
 	return start->is_active || by_acked - 1 == start->iss ? 0 : -EOPNOTSUPP;
 }
 
+/* Who lets go of the socket delivers what waits for it. */
+static void flow_drain_work(struct work_struct *work)
+{
+	struct vmc_flow *flow = container_of(to_delayed_work(work), struct vmc_flow, drain_work);
+
+	lock_sock(flow->sk);
+	release_sock(flow->sk);
+	vmc_flow_put(flow);
+}
+
+/**
+ * vmc_flow_drain_later() - what waits could not be delivered now: try again soon
+ * @flow: the flow, under RCU
+ *
+ * Context: any but hardirq.
+ */
+void vmc_flow_drain_later(struct vmc_flow *flow)
+{
+	if (!refcount_inc_not_zero(&flow->refcnt))
+		return;
+	if (!queue_delayed_work(vmc_wq, &flow->drain_work, msecs_to_jiffies(10)))
+		vmc_flow_put(flow);
+}
+
 static struct vmc_flow *flow_alloc(struct sock *sk, struct vmc_chan *chan,
 				   const struct flow_start *start)
 {
@@ -139,6 +163,7 @@ static struct vmc_flow *flow_alloc(struct sock *sk, struct vmc_chan *chan,
 	INIT_LIST_HEAD(&flow->chan_node);
 	INIT_LIST_HEAD(&flow->wait);
 	__skb_queue_head_init(&flow->rx_pending);
+	INIT_DELAYED_WORK(&flow->drain_work, flow_drain_work);
 	return flow;
 }
 

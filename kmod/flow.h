@@ -12,6 +12,7 @@
 #include <linux/refcount.h>
 #include <linux/rhashtable-types.h>
 #include <linux/skbuff.h>
+#include <linux/workqueue.h>
 #include <net/sock.h>
 
 #include "../include/vmc/wire.h"
@@ -102,6 +103,7 @@ struct vmc_flow {
 
 	/* Socket's spinlock. */
 	struct sk_buff_head rx_pending; /* came while the socket was owned */
+	struct delayed_work drain_work; /* holds a reference while queued */
 	u32 ack_seq;			/* of a deferred ACKREQ */
 	bool wants_ack;
 	u32 close_seq; /* of a CLOSE: what the peer has not received by then, it never will */
@@ -129,6 +131,7 @@ void vmc_flow_leave(struct vmc_flow *flow, enum vmc_reason reason);
 void vmc_flow_detach(struct vmc_flow *flow, enum vmc_reason reason);
 void vmc_flow_put(struct vmc_flow *flow);
 void vmc_flow_write_space(struct vmc_flow *flow);
+void vmc_flow_drain_later(struct vmc_flow *flow);
 
 static inline struct vmc_flow *vmc_flow_get(struct vmc_flow *flow)
 {

@@ -5,6 +5,7 @@
 #include <linux/log2.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
+#include <linux/workqueue.h>
 
 #include "chan.h"
 #include "flow.h"
@@ -57,15 +58,21 @@ u16 vmc_max_queues(void)
 	return clamp(queues, 1u, 16u);
 }
 
+struct workqueue_struct *vmc_wq;
+
 static int __init vmc_init(void)
 {
 	int err;
+
+	vmc_wq = alloc_workqueue("vmc", WQ_UNBOUND, 0);
+	if (!vmc_wq)
+		return -ENOMEM;
 
 	vmc_proto_init();
 	vmc_sock_ops_init();
 	err = vmc_rx_init();
 	if (err)
-		return err;
+		goto err_wq;
 	err = vmc_flows_init();
 	if (err)
 		goto err_rx;
@@ -94,6 +101,8 @@ err_flows:
 	vmc_flows_exit();
 err_rx:
 	vmc_rx_exit();
+err_wq:
+	destroy_workqueue(vmc_wq);
 	return err;
 }
 
@@ -108,6 +117,7 @@ static void __exit vmc_exit(void)
 	if (loopback)
 		vmc_loopback_exit();
 	vmc_chans_exit();
+	destroy_workqueue(vmc_wq);
 	vmc_netdev_exit();
 	vmc_flows_exit();
 	vmc_rx_exit();

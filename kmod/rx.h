@@ -32,6 +32,6 @@ int vmc_rx_record(struct vmc_queue *q, const struct vmc_record *rec);
 void vmc_rx_release_cb(struct vmc_flow *flow);
 
 /* rx_segment.c: as if a segment had come by IP */
-void __vmc_rx_segment(struct sock *sk, struct sk_buff *data);
+bool __vmc_rx_segment(struct sock *sk, struct sk_buff *data);
 
 #endif

@@ -60,7 +60,7 @@ static void __rx_consumed(struct vmc_queue *q, u32 page)
 		q->consumed[page]++;
 	__rx_return(q, page);
 	if (unlikely(q->consumed[page]))
-		queue_delayed_work(system_wq, &q->scan_work, RX_SCAN_INTERVAL);
+		queue_delayed_work(vmc_wq, &q->scan_work, RX_SCAN_INTERVAL);
 }
 
 /* Ends the ret_lock section. */
@@ -91,7 +91,7 @@ void vmc_rx_scan(struct work_struct *work)
 	}
 	rx_publish_returns(q);
 	if (has_left)
-		queue_delayed_work(system_wq, &q->scan_work, RX_SCAN_INTERVAL);
+		queue_delayed_work(vmc_wq, &q->scan_work, RX_SCAN_INTERVAL);
 }
 
 static void rx_ubuf_complete(struct sk_buff *skb, struct ubuf_info *ubuf, bool success)

@@ -103,8 +103,9 @@ static struct sk_buff *segment_alloc(const struct sock *sk, u32 seq, u32 len, u8
  * TCP may refuse bytes (zero window, no memory); rcv_nxt tells how far it went.
  *
  * Context: BH off, socket's spinlock held.
+ * Return: false if there was no memory for a segment.
  */
-void __vmc_rx_segment(struct sock *sk, struct sk_buff *data)
+bool __vmc_rx_segment(struct sock *sk, struct sk_buff *data)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
 	u32 first = TCP_SKB_CB(data)->seq;
@@ -112,18 +113,19 @@ void __vmc_rx_segment(struct sock *sk, struct sk_buff *data)
 	u32 off = data->len ? tp->rcv_nxt - first : 0;
 
 	if (off > data->len)
-		return;
+		return true;
 	do {
 		u32 len = min(data->len - off, RX_SEGMENT_LEN);
 		struct sk_buff *skb = segment_alloc(sk, first + off, len, flags);
 
 		if (!skb)
-			return;
+			return false;
 		if (len && skb_copy_bits(data, off, skb_put(skb, len), len)) {
 			kfree_skb(skb);
-			return;
+			return false;
 		}
 		sk->sk_backlog_rcv(sk, skb);
 		off += len;
 	} while (off < data->len && sk->sk_state != TCP_CLOSE && tp->rcv_nxt == first + off);
+	return true;
 }

@@ -59,8 +59,8 @@ static bool rx_deliver(struct sock *sk, struct sk_buff *skb)
 
 	if (!skb->len) {
 		/* Its own TCP segment may have come first. */
-		if (seq == tp->rcv_nxt)
-			__vmc_rx_segment(sk, skb);
+		if (seq == tp->rcv_nxt && !__vmc_rx_segment(sk, skb))
+			return false;
 		kfree_skb(skb);
 		return true;
 	}
@@ -83,25 +83,31 @@ static bool rx_deliver(struct sock *sk, struct sk_buff *skb)
 static void rx_reset_if_lost(struct vmc_flow *flow)
 {
 	struct sk_buff *skb;
+	bool is_done = false;
 
-	flow->is_closed_by_peer = false;
-	if (!flow->has_used_ring || !after(flow->ring_end, flow->close_seq))
+	if (!flow->has_used_ring || !after(flow->ring_end, flow->close_seq)) {
+		flow->is_closed_by_peer = false;
 		return;
+	}
 	skb = alloc_skb(0, GFP_ATOMIC | __GFP_NOWARN);
-	if (!skb)
-		return;
-	TCP_SKB_CB(skb)->seq = tcp_sk(flow->sk)->rcv_nxt;
-	TCP_SKB_CB(skb)->tcp_flags = TCPHDR_RST | TCPHDR_ACK;
-	__vmc_rx_segment(flow->sk, skb);
-	kfree_skb(skb);
+	if (skb) {
+		TCP_SKB_CB(skb)->seq = tcp_sk(flow->sk)->rcv_nxt;
+		TCP_SKB_CB(skb)->tcp_flags = TCPHDR_RST | TCPHDR_ACK;
+		is_done = __vmc_rx_segment(flow->sk, skb);
+		kfree_skb(skb);
+	}
+	flow->is_closed_by_peer = !is_done;
+	if (!is_done)
+		vmc_flow_drain_later(flow);
 }
 
 /*
  * __rx_drain() - deliver the records that wait for this socket, in order
  * @flow: the flow
  *
- * Stops at a record that has to wait: for bytes that are on their way by TCP, or
- * for the receive window, when they go the long way.
+ * Stops at a record that has to wait: for bytes that are on their way by TCP; for
+ * memory; or for the receive window, when they go the long way. The last ends when
+ * somebody reads.
  *
  * Context: BH off, socket's spinlock held; the flow under RCU, since delivering
  * an RST may destroy the socket.
@@ -116,8 +122,14 @@ static void __rx_drain(struct vmc_flow *flow)
 			kfree_skb(skb);
 			continue;
 		}
-		if (after(TCP_SKB_CB(skb)->seq, tcp_sk(sk)->rcv_nxt) || !rx_deliver(sk, skb)) {
+		if (after(TCP_SKB_CB(skb)->seq, tcp_sk(sk)->rcv_nxt)) {
 			__skb_queue_head(&flow->rx_pending, skb);
+			break;
+		}
+		if (!rx_deliver(sk, skb)) {
+			__skb_queue_head(&flow->rx_pending, skb);
+			if (tcp_receive_window(tcp_sk(sk)))
+				vmc_flow_drain_later(flow);
 			break;
 		}
 	}

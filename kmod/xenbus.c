@@ -455,7 +455,7 @@ static void xen_fail(struct vmc_chan *chan)
 {
 	struct xen_chan *xc = chan->priv;
 
-	schedule_work(&xc->fail_work);
+	queue_work(vmc_wq, &xc->fail_work);
 }
 
 static const struct vmc_transport xen_transport = {
