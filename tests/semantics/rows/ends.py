@@ -229,7 +229,8 @@ class LingerUnread:
         t.sync()
 
 
-@row("writing to a peer that has closed: once, then a reset, EPIPE and SIGPIPE")
+@row("writing to a peer that has closed: once, then a reset, EPIPE and SIGPIPE",
+     mixed="the one who has closed takes nothing by the ring")
 class WriteAfterClose:
     def client(t, s):
         s.sendall(b"x")

@@ -131,8 +131,8 @@ def ss(s):
 class Ss:
     def client(t, s):
         before = ss(s)[3]
-        s.sendall(b"x" * 3000)
         t.sync()
+        s.sendall(b"x" * 3000)
         until(lambda: ss(s)[2], 0)
         state, recvq, sendq, now = ss(s)
         t.note("ss", state, recvq, sendq)

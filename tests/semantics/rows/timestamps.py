@@ -55,9 +55,11 @@ class StampingRx:
         t.sync()
 
 
-@row("SO_TIMESTAMPING of what is sent: scheduled, sent, acknowledged")
+@row("SO_TIMESTAMPING of what is sent: scheduled, sent, acknowledged",
+     mixed="only a segment can tell when it was sent")
 class StampingTx:
     def client(t, s):
+        s.sendall(b"no stamps" * 100)
         t.note_call("set", s.setsockopt, SOCK, SO_TIMESTAMPING,
                     TX_SCHED | TX_SOFTWARE | TX_ACK | SOFTWARE | OPT_ID | OPT_TSONLY)
         s.sendall(b"x" * 100)
@@ -78,5 +80,5 @@ class StampingTx:
         t.sync()
 
     def server(t, s):
-        t.note("recv", receive(s, 100))
+        t.note("recv", receive(s, 900), receive(s, 100))
         t.sync()
