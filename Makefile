@@ -44,7 +44,7 @@ check-long: all tests lab	# switching and faults, at length; SWITCH_BYTES=N: ano
 check-debug: all tests lab	# the TCP tests on a kernel with KASAN and lockdep; ONLY= too
 	@tests/lab/debug-kernel build
 	+@tests/lab/toolchain run make -f mk/build.mk V=$(V) \
-		KDIR="$$(tests/lab/debug-kernel kdir)" KMOD_OUT=build/debug/kmod kmod
+		KDIR="$$(tests/lab/debug-kernel kdir)" KMOD_OUT=build/debug/kmod kmod debug-tests
 	@tests/run --debug $(ONLY)
 
 lint: toolchain		# W=1, sparse, checkpatch, clang-format, shellcheck, ...

@@ -15,7 +15,7 @@ KDIR ?= $(if $(wildcard $(RUNNING)/.config),$(RUNNING),$(lastword \
 	$(sort $(wildcard /usr/src/linux-headers-6.12*-amd64))))
 VERSION ?= $(shell sed -n 's/^MODULE_VERSION("\(.*\)");/\1/p' kmod/main.c)
 
-.PHONY: all kmod tests install install-dkms
+.PHONY: all kmod tests debug-tests install install-dkms
 .DEFAULT_GOAL := all
 all: kmod bpf loader man
 tests:
@@ -23,8 +23,7 @@ tests:
 include mk/kmod.mk
 -include bpf/bpf.mk loader/loader.mk
 include tests/ring/ring.mk
--include tests/bench/bench.mk tests/loader/loader-tests.mk
--include tests/long/long.mk
+-include tests/bench/bench.mk tests/loader/loader-tests.mk tests/long/long.mk tests/debug/debug.mk
 
 ifneq ($(wildcard bpf/bpf.mk),)
 loader: bpf

@@ -4,7 +4,7 @@
 import subprocess
 import sys
 
-from groups import TOP
+from groups import SCALE, TOP
 
 LAB = str(TOP / "tests/lab/lab")
 
@@ -25,7 +25,7 @@ class Lab:
     def up(self, *args):
         """A fresh instance, whatever an earlier run left."""
         self._run("down", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if self._run("up", *args).returncode:
+        if self._run("up", *args, timeout=1000 * SCALE).returncode:
             raise LabError(f"the lab did not come up: tests/lab/lab up --name {self.name}")
 
     def down(self):

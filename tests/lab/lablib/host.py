@@ -13,7 +13,9 @@ from .common import BUILD, LabError, locked, read_file, say, write_file
 from .state import hosts, load, need, run_dir, start_time
 
 SNAPSHOTS = os.path.join(BUILD, "snapshots")
-BOOT_TIMEOUT = 900     # a minute on an idle machine; PVH on a busy one takes many
+# A minute on an idle machine; PVH on a busy one takes many, and a debug kernel still more.
+SCALE = int(os.environ.get("TIME_SCALE", "1"))
+BOOT_TIMEOUT = 900 * SCALE
 
 
 def up(name, config, use_snapshot):
@@ -61,7 +63,7 @@ def _set_clock(run, host):
     """The clock of a snapshot stands at its making; whether the host answers."""
     now = f"@{time.time():.3f}"
     try:
-        return channel.capture(run, host, ["date", "-s", now], timeout=30)[0] == 0
+        return channel.capture(run, host, ["date", "-s", now], timeout=30 * SCALE)[0] == 0
     except LabError:
         return False
 
@@ -141,7 +143,7 @@ def _resume(name, config, key, snapshot):
         monitor.migrate("migrate-incoming", "exec:cat " + os.path.relpath(snapshot, run) + "/state")
         monitor.call("cont")
         monitor.close()
-        _wait_for_hosts(name, time.monotonic() + 60)
+        _wait_for_hosts(name, time.monotonic() + 60 * SCALE)
         process.returncode = 0      # it outlives us
     except BaseException:
         qemu.stop(process.pid, start_time(process.pid))
