@@ -1,0 +1,136 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""In a guest with the debug kernel: verified connections of the loopback bed, while the
+allocations that the module makes, or has made for it, fail with some probability."""
+
+import subprocess
+import time
+
+import bed
+from bed import check, same
+from stream import Stream
+
+FAULTS = {"failslab": {"cache-filter": "N", "ignore-gfp-wait": "N"},
+          "fail_page_alloc": {"ignore-gfp-wait": "N", "ignore-gfp-highmem": "N", "min-order": "0"}}
+DEBUGFS = "/sys/kernel/debug"
+
+
+def write(fault, name, value):
+    with open(f"{DEBUGFS}/{fault}/{name}", "w", encoding="ascii") as f:
+        f.write(str(value))
+
+
+def module_text():
+    """First and last address of the module's code."""
+    with open("/proc/modules", encoding="ascii") as f:
+        fields = next(line.split() for line in f if line.startswith("vmc "))
+    start = int(fields[5], 16)
+    return start, start + int(fields[1])
+
+
+def arm(percent):
+    """Allocations with the module in their call chain fail, PERCENT of them."""
+    start, end = module_text()
+    for fault, options in FAULTS.items():
+        for name, value in options.items():
+            write(fault, name, value)
+        write(fault, "verbose", 0)
+        write(fault, "stacktrace-depth", 32)
+        write(fault, "require-start", f"{start:#x}")
+        write(fault, "require-end", f"{end:#x}")
+        write(fault, "interval", 1)
+        write(fault, "times", -1)
+        write(fault, "probability", percent)
+
+
+def disarm():
+    for fault in FAULTS:
+        write(fault, "probability", 0)
+
+
+def exchange(family):
+    """Both directions of three connections, busy for a second."""
+    pairs = [bed.connect(family) for _ in range(3)]
+    streams = []
+    for n, (a, b) in enumerate(pairs):
+        streams += [Stream(a, b, n), Stream(b, a, n + 10)]
+    time.sleep(1)
+    for stream in streams:
+        stream.end()
+    for pair in pairs:
+        for sock in pair:
+            sock.close()
+
+
+def t_exchange(percent, family):
+    """Verified streams, from connect to close"""
+    exchange(family)        # the channel is up
+    arm(percent)
+    try:
+        for _ in range(3):
+            exchange(family)
+    finally:
+        disarm()
+
+
+def t_held(percent):
+    """On flows that are bound already, in every allocation of the way in"""
+    pairs = [bed.pair() for _ in range(3)]
+    before = bed.counters()
+    arm(percent)
+    try:
+        streams = []
+        for n, (a, b) in enumerate(pairs):
+            streams += [Stream(a, b, n), Stream(b, a, n + 10)]
+        time.sleep(2)
+        for stream in streams:
+            stream.end()
+    finally:
+        disarm()
+    after = bed.counters()
+    check(after["rx_no_memory"] > before["rx_no_memory"], "no allocation failed")
+    check(after["tx_bytes"] > before["tx_bytes"], "nothing went by the ring")
+    for pair in pairs:
+        for sock in pair:
+            sock.close()
+
+
+def t_setup(percent):
+    """Loading the module, making the channel: they fail as a whole, or work"""
+    check(bed.unload(), "something holds the module")
+    results = set()
+    for _ in range(12):
+        # its text is not there yet: whatever modprobe's chain allocates
+        done = subprocess.run(["insmod", bed.MODULE, "loopback=1"], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, check=False)
+        same((0, ""), (done.returncode, done.stdout))
+        bed.attach()
+        arm(percent)
+        try:
+            exchange("IPv4")
+        finally:
+            disarm()
+        results.add(bed.counters()["chans_connected"])
+        check(bed.unload(), "something holds the module")
+    print(f"# channels connected: {sorted(results)}")
+
+
+def t_leave():
+    """Nothing is left: the module can be unloaded"""
+    check(bed.unload(), "something holds the module")
+
+
+def main():
+    bed.setup()
+    tap = bed.Ktap()
+    for percent in (2, 20):
+        for family in bed.FAMILIES:
+            tap.run(t_exchange, percent, family, label=f"{percent} %, {family}")
+        tap.run(t_held, percent, label=f"{percent} %")
+    tap.run(t_leave)
+    bed.setup()
+    tap.run(t_setup, 2, label="2 %")
+    tap.end()
+
+
+main()
