@@ -157,10 +157,11 @@ class Interrupted:
         t.note("recv, restarted", result, buffer.value)
         t.note_wait("wait", took, 0.5, 5)
         data = pattern(BIG)
-        result, _ = _with_alarm(False, lambda: libc("send", s.fileno(), data, ctypes.c_size_t(BIG), 0))
+        size = ctypes.c_size_t(BIG)
+        result, _ = _with_alarm(False, lambda: libc("send", s.fileno(), data, size, 0))
         t.note("send, a part", isinstance(result, int) and 0 < result < BIG)
         fill(s)
-        result, _ = _with_alarm(False, lambda: libc("send", s.fileno(), data, ctypes.c_size_t(BIG), 0))
+        result, _ = _with_alarm(False, lambda: libc("send", s.fileno(), data, size, 0))
         t.note("send on full", result)
         t.sync()
 

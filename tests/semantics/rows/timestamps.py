@@ -5,10 +5,12 @@ import socket
 import struct
 import time
 
+from asking import ask, until
 from row import row
 from side import readable, receive
 
 SOCK = socket.SOL_SOCKET
+SIOCOUTQ = 0x5411
 SO_TIMESTAMP, SO_TIMESTAMPNS, SO_TIMESTAMPING = 29, 35, 37
 TX_SOFTWARE, RX_SOFTWARE, SOFTWARE, OPT_ID, TX_SCHED, TX_ACK, OPT_TSONLY = (
     1 << 1, 1 << 3, 1 << 4, 1 << 7, 1 << 8, 1 << 9, 1 << 11)
@@ -60,6 +62,7 @@ class StampingRx:
 class StampingTx:
     def client(t, s):
         s.sendall(b"no stamps" * 100)
+        until(lambda: ask(s, SIOCOUTQ), 0)      # the stamps count from what is acknowledged
         t.note_call("set", s.setsockopt, SOCK, SO_TIMESTAMPING,
                     TX_SCHED | TX_SOFTWARE | TX_ACK | SOFTWARE | OPT_ID | OPT_TSONLY)
         s.sendall(b"x" * 100)

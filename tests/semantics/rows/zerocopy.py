@@ -8,7 +8,7 @@ import socket
 import struct
 import time
 
-from native import LIBC, buffer, error_name, libc
+from native import LIBC, error_name, libc
 from row import row
 from side import pattern, receive
 
