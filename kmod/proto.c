@@ -301,6 +301,7 @@ void vmc_proto_detach(struct sock *sk)
 {
 	struct sk_psock *psock = sk_psock_get(sk);
 
+	vmc_sock_pin_module(sk);
 	vmc_sock_ops_detach(sk);
 	if (psock) {
 		proto_restack_psock(sk, psock);

@@ -87,8 +87,8 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } kinds[] = {
-	{ "slab", provoke_slab },   { "free", provoke_free },	  { "vmalloc", provoke_vmalloc },
-	{ "leak", provoke_leak },   { "sleep", provoke_sleep },	  { "bounds", provoke_bounds },
+	{ "slab", provoke_slab },   { "free", provoke_free },	{ "vmalloc", provoke_vmalloc },
+	{ "leak", provoke_leak },   { "sleep", provoke_sleep }, { "bounds", provoke_bounds },
 	{ "order", provoke_order },
 };
 
