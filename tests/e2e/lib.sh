@@ -13,6 +13,12 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 # shellcheck disable=SC2034
 MiB=$((1024 * 1024))
+# Of what only has to last: less of it on a slow kernel.
+# shellcheck disable=SC2034
+lasting=$((MiB / ${SIZE_DIVISOR:-1}))
+# Per cent by the ring of a transfer that begins by TCP, until the channel is connected.
+# shellcheck disable=SC2034
+most=$((90 / ${SIZE_DIVISOR:-1}))
 
 # listening HOST PORT
 listening() { sh_on "$1" "ss -Hltn sport = $2 | grep -q ."; }

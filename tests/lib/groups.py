@@ -7,7 +7,8 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 TIMEOUT = 120   # seconds a program, unless it says "# TIMEOUT=n" in its first lines
-# Guests with the debug kernel are several times slower; tests/run --debug sets it.
+# Guests with the debug kernel are several times slower: tests/run --debug sets this, and
+# SIZE_DIVISOR for the programs that move most.
 SCALE = int(os.environ.get("TIME_SCALE", "1"))
 
 

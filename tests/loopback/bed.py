@@ -18,7 +18,9 @@ FAMILIES = {"IPv4": (socket.AF_INET, "10.9.0.2"), "IPv6": (socket.AF_INET6, "fd0
 PEERS = ["10.9.0.1=0x10000", "fd09::1=0x10000", "10.9.0.2=0x10001", "fd09::2=0x10001"]
 MODULE = os.environ.get("VMC_MODULE", "/root/vmc.ko")
 WARM_UP = 8         # messages each way, after which a flow is bound
-SCALE = int(os.environ.get("TIME_SCALE", "1"))  # of time-outs, for slower kernels
+# For slower kernels: of time-outs, and of sizes and numbers that only have to last.
+SCALE = int(os.environ.get("TIME_SCALE", "1"))
+DIVISOR = int(os.environ.get("SIZE_DIVISOR", "1"))
 
 _home = os.open("/proc/self/ns/net", os.O_RDONLY)
 
