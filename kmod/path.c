@@ -39,7 +39,7 @@ static void path_fill_tuple(struct nf_conntrack_tuple *t, const struct sock *sk)
 static void path_be_liberal(const struct sock *sk)
 {
 	/* nf_conntrack need not be there. */
-	typeof(&nf_conntrack_find_get) find = (void *)__symbol_get("nf_conntrack_find_get");
+	typeof(nf_conntrack_find_get) *find = (void *)__symbol_get("nf_conntrack_find_get");
 	struct nf_conntrack_tuple_hash *hash;
 	struct nf_conntrack_tuple tuple;
 	struct nf_conn *ct;

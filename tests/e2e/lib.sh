@@ -75,3 +75,16 @@ ring_share() {
 adds_up() { is "$4" $(($(since "$1" tx_bytes) + $(since "$1" tx_tcp_bytes))); }
 
 detach_all() { vmc_detach a && vmc_detach b; }
+
+# leaks_begin HOST...: without vmc; nothing_left: it goes again, and leaves nothing behind
+leaks_begin() {
+	local host
+	for host; do vmc_detach "$host" && eventually 10 vmc_unload "$host" || return; done
+	tests/lib/leak-check save "$tmp/leaks" "$@"
+}
+nothing_left() {
+	local host
+	for host in a b; do vmc_detach "$host"; done
+	for host in a b; do eventually 30 vmc_unload "$host" || return; done
+	tests/lib/leak-check check "$tmp/leaks"
+}

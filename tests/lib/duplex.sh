@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # tests/long/duplex between two guests. Source tests/lib/vmc.sh first; $tmp is a folder.
 
 # duplex_listen HOST PORT [OPTION...]: a listener that outlives a broken lab exec
@@ -24,7 +24,6 @@ duplex() {
 	shift 3
 	duplex_port=$((duplex_port + 1))
 	duplex_listen "$to" $duplex_port || return
-	# shellcheck disable=SC2154
 	on "$from" -t "$time" duplex "$@" connect "${ip4[$to]}" $duplex_port >"$tmp/client" 2>&1 || rc=$?
 	duplex_end "$to" $duplex_port || rc=$?
 	grep -hv '^progress' "$tmp/client" "$tmp/listener"

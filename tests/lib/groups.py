@@ -31,12 +31,17 @@ def in_toolchain(*argv):
     return list(argv) if native else [str(TOP / "tests/lab/toolchain"), "run", *argv]
 
 
-def _timeout(path):
+def _says(path, name, default):
+    """The value of a line "# NAME=value" at the top of a script."""
     with open(path, errors="replace") as script:
         for line in [next(script, "") for _ in range(20)]:
-            if line.startswith("# TIMEOUT="):
-                return int(line.split("=")[1])
-    return TIMEOUT
+            if line.startswith(f"# {name}="):
+                return line.split("=")[1].strip()
+    return default
+
+
+def _timeout(path):
+    return int(_says(path, "TIMEOUT", TIMEOUT))
 
 
 def _scripts(folder, pattern="test_*"):
@@ -91,8 +96,10 @@ def semantics():
 
 
 def long():
-    """Hours, so only when asked for: make check-long, or tests/run long."""
-    return [Program("long", p.name, [str(p)], _timeout(p) * SCALE, lab=True) for p in _scripts("long")]
+    """Takes an hour, so only when asked for: make check-long, or tests/run long. A program
+    that says LAB=own brings its lab up itself."""
+    return [Program("long", p.name, [str(p)], _timeout(p) * SCALE, lab=_says(p, "LAB", "") != "own")
+            for p in _scripts("long")]
 
 
 GROUPS = {"lint": lint, "ring": ring, "loader": loader, "lab": lab,

@@ -8,12 +8,11 @@
  *   duplex [-n BYTES] [-c CONNECTIONS] [-l LENGTH] [-t SECONDS] [-S SEED]
  *          [-k] [-g MS] connect ADDRESS PORT
  *
- * BYTES in all, half of them by one connection, the others by CONNECTIONS - 1 at a
- * time, which carry up to LENGTH a direction each and are opened anew. -t: no bound but
- * the time instead, by connections that stay. -k: keepalive that gives up after some
- * 10 s, as does data that isn't acknowledged for so long. -g: report waits from MS on
- * (100). The listener takes what comes until SIGTERM; all but the seed of a
- * connection's contents comes with it.
+ * BYTES in all, by one connection, or one sixteenth by one that stays and the others by
+ * CONNECTIONS - 1 at a time, which carry up to LENGTH a direction each and are opened
+ * anew. -t: by connections that stay until their time is over. -k: keepalive that gives
+ * up after some 10 s, as does data that isn't acknowledged for so long. -g: report waits
+ * from MS on (100). SIGTERM ends the time of -t; the listener takes what comes until then.
  *
  * Each end prints, CONN and WAY (client's view: up, down) being the same at both:
  *   conn CONN tx BYTES rx BYTES RESULT     "ok", or what failed
@@ -75,11 +74,12 @@ static struct {
 	double gap;
 	bool keepalive;
 	const char *address, *port;
-} opt = { .total = 1 << 30, .length = 64 << 20, .seed = 1, .conns = 1, .gap = 0.1 };
+} opt = { .total = 1 << 30, .length = 16 << 20, .seed = 1, .conns = 1, .gap = 0.1 };
 
 static atomic_ullong sum_tx, sum_rx, sum_left, next_conn;
 static atomic_uint sum_conns, sum_failed, worst_ms;
-static double began, deadline;
+static double began;
+static volatile double deadline;
 
 static void die(const char *what)
 {
@@ -416,9 +416,35 @@ static void print_total(void)
 	       sum_conns, sum_failed, worst_ms, now(CLOCK_MONOTONIC) - began);
 }
 
+/* The first SIGTERM ends a client's time, if it has one; else all ends at once. */
+static void *end_by_signal(void *arg)
+{
+	int sig;
+
+	sigwait(arg, &sig);
+	if (opt.seconds) {
+		deadline = 0;
+		sigwait(arg, &sig);
+	}
+	print_total();
+	exit(1);
+}
+
+static void end_on_sigterm(void)
+{
+	static sigset_t set;
+	pthread_t thread;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	if (pthread_create(&thread, NULL, end_by_signal, &set))
+		die("thread");
+}
+
 static int client(void)
 {
-	uint64_t each = opt.conns > 1 ? opt.total / 4 : opt.total / 2;
+	uint64_t each = opt.total / (opt.conns > 1 ? 32 : 2);
 	pthread_t progress, threads[64];
 	unsigned int i;
 
@@ -475,28 +501,12 @@ static void server_take(int fd)
 	pthread_detach(thread);
 }
 
-static void *server_end(void *arg)
-{
-	int sig;
-
-	sigwait(arg, &sig);
-	print_total();
-	exit(0);
-}
-
 static int server(void)
 {
 	struct sockaddr_in6 addr = { .sin6_family = AF_INET6,
 				     .sin6_port = htons((uint16_t)atoi(opt.port)) };
 	int fd = socket(AF_INET6, SOCK_STREAM, 0), one = 1, zero = 0;
-	pthread_t ender;
-	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	if (pthread_create(&ender, NULL, server_end, &set))
-		die("thread");
 	if (fd < 0)
 		die("socket");
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
@@ -551,5 +561,6 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	table_fill();
 	began = now(CLOCK_MONOTONIC);
+	end_on_sigterm();
 	return listens ? server() : client();
 }

@@ -45,14 +45,16 @@ class End:
         return there - (before + time.time()) / 2
 
     def is_running(self):
-        said = self.lab.exec(self.host, "sh", "-c", f"test -d /proc/{self.pid} && echo yes || echo no")
+        said = self.lab.exec(self.host, "sh", "-c", f"test -d /proc/{self.pid} && echo yes || echo no",
+                             check=False)
         return said.strip() == "yes"
 
     def signal(self, name):
         self.lab.exec(self.host, "kill", f"-{name}", self.pid, check=False)
 
     def read(self):
-        self.text = self.lab.exec(self.host, "cat", self.log)
+        """What it said; nothing if the guest with it is gone."""
+        self.text = self.lab.exec(self.host, "cat", self.log, check=False)
         return self.text
 
     def last(self):
@@ -78,28 +80,30 @@ class Duplex:
     def __init__(self, lab, from_, to, *options, port="9200", listener=()):
         self.lab = lab
         self.listener = End(lab, to, f"listener-{port}", *listener, "listen", port)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not lab.exec(to, "ss", "-Hltn", f"sport = {port}").strip():
             if time.monotonic() > deadline:
                 raise LabError("duplex does not listen")
             time.sleep(0.2)
         self.client = End(lab, from_, f"client-{port}", *options, "connect", ADDRESS[to], port)
 
-    def wait(self, seconds):
-        """False if the client has not ended by then."""
-        deadline = time.monotonic() + seconds
+    def finish(self, deadline):
+        """End the time of a client that has no other bound. False if its connections have not
+        ended by DEADLINE of time.monotonic()."""
+        self.client.signal("TERM")
         while self.client.is_running():
             if time.monotonic() > deadline:
                 return False
-            time.sleep(0.5)
+            time.sleep(1)
         return True
 
     def end(self):
         """End both and read what they said."""
         for end in (self.client, self.listener):
             end.signal("TERM")
-        time.sleep(0.5)
-        for end in (self.client, self.listener):
+            deadline = time.monotonic() + 10
+            while end.is_running() and time.monotonic() < deadline:
+                time.sleep(0.2)
             end.read()
 
     def gaps(self):

@@ -73,15 +73,15 @@ class Vmc:
         status = json.loads(self.lab.exec(host, "sh", "-c", "vmc-loader --json status || true"))
         return bool(status.get("peers"))
 
-    def restore(self, seconds=30):
+    def restore(self, seconds=30, hosts=("a", "b")):
         """All on, wherever one of the means has left us."""
-        self.load("a", "b")
+        self.load(*hosts)
         self.lab.exec("dom0", "rm", "-f", POLICY)
         self.broker()
         self.sh("dom0", "kill -HUP $(cat /run/vmc-broker.lock)")
-        self.attach("a", "b")
+        self.attach(*hosts)
         deadline = time.monotonic() + seconds
-        while not all(self.has_peer(host) for host in ("a", "b")):
+        while not all(self.has_peer(host) for host in hosts):
             if time.monotonic() > deadline:
                 raise LabError("the guests don't see each other again")
             time.sleep(0.3)
