@@ -47,6 +47,7 @@ class Side:
         self.out = out
         self.warm_up = {}           # counters of the warm-ups, which prove nothing
         self.kept = []              # sockets that must not be collected
+        self.synced = 0             # when the last barrier was entered
 
     # observations
 
@@ -75,8 +76,10 @@ class Side:
         self.note(what, result)
         return result
 
-    def timed(self, function, *args, **kwargs):
-        begin = time.monotonic()
+    def timed(self, function, *args, since=None, **kwargs):
+        """Its result and the seconds until then: since its start, or a moment before it, when
+        what it waits for has been started earlier (a slow machine must not shorten the wait)."""
+        begin = since or time.monotonic()
         result = self.call(function, *args, **kwargs)
         return result, time.monotonic() - begin
 
@@ -90,7 +93,9 @@ class Side:
     # the other side
 
     def sync(self, value=None, wait=WAIT):
-        """A barrier; returns the other side's value."""
+        """A barrier; returns the other side's value. What the other side does after it, it
+        does after self.synced."""
+        self.synced = time.monotonic()
         self.control.send("sync", value)
         return self.control.receive("sync", wait)
 

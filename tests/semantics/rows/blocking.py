@@ -19,9 +19,9 @@ BIG = 4 << 20       # more than fits into any window here
 class BlockingRecv:
     def client(t, s):
         t.sync()
-        data, took = t.timed(s.recv, 100)
+        data, took = t.timed(s.recv, 100, since=t.synced)
         t.note("recv", data)
-        t.note_wait("wait", took, 0.2, 5)
+        t.note_wait("wait", took, 0.28, 8)
 
     def server(t, s):
         t.sync()
@@ -34,8 +34,8 @@ class BlockingSend:
     def client(t, s):
         data = pattern(BIG)
         t.sync()
-        _, took = t.timed(s.sendall, data)
-        t.note_wait("wait", took, 0.4, 15)
+        _, took = t.timed(s.sendall, data, since=t.synced)
+        t.note_wait("wait", took, 0.55, 15)
         s.shutdown(socket.SHUT_WR)
         t.sync()
 
@@ -82,7 +82,7 @@ class DontWait:
         t.note_call("send on full", s.send, b"x", socket.MSG_DONTWAIT)
         t.sync()
         _, took = t.timed(s.sendall, b"z" * 1000)
-        t.note_wait("blocking send", took, 0, 5)
+        t.note_wait("blocking send", took, 0, 8)
         t.sync()
 
     def server(t, s):
@@ -100,12 +100,12 @@ class RcvTimeo:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval(0.4))
         result, took = t.timed(s.recv, 10)
         t.note("recv", result)
-        t.note_wait("wait", took, 0.35, 3)
+        t.note_wait("wait", took, 0.35, 8)
         t.sync()
         t.sync()
         result, took = t.timed(s.recv, 100, socket.MSG_WAITALL)
         t.note("recv WAITALL", result)
-        t.note_wait("wait", took, 0.35, 3)
+        t.note_wait("wait", took, 0.35, 8)
         t.sync()
 
     def server(t, s):
@@ -122,11 +122,11 @@ class SndTimeo:
         data = pattern(BIG)
         sent, took = t.timed(s.send, data)
         t.note("a part", isinstance(sent, int) and 0 < sent < BIG)
-        t.note_wait("wait", took, 0.4, 6)
+        t.note_wait("wait", took, 0.4, 10)
         fill(s)
         result, took = t.timed(s.send, b"x")
         t.note("send on full", result)
-        t.note_wait("wait", took, 0.4, 3)
+        t.note_wait("wait", took, 0.4, 8)
         t.sync()
 
     def server(t, s):
@@ -139,8 +139,8 @@ class SndTimeo:
 def _with_alarm(restart, function):
     signal.signal(signal.SIGALRM, lambda *_: None)
     signal.siginterrupt(signal.SIGALRM, not restart)
-    signal.setitimer(signal.ITIMER_REAL, 0.3)
     begin = time.monotonic()
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
     result = function()
     return result, time.monotonic() - begin
 
@@ -151,11 +151,11 @@ class Interrupted:
         buffer = ctypes.create_string_buffer(100)
         result, took = _with_alarm(False, lambda: libc("recv", s.fileno(), buffer, 100, 0))
         t.note("recv", result)
-        t.note_wait("wait", took, 0.25, 3)
+        t.note_wait("wait", took, 0.28, 8)
         t.sync()
         result, took = _with_alarm(True, lambda: libc("recv", s.fileno(), buffer, 100, 0))
         t.note("recv, restarted", result, buffer.value)
-        t.note_wait("wait", took, 0.5, 5)
+        t.note_wait("wait", took, 0.5, 10)
         data = pattern(BIG)
         size = ctypes.c_size_t(BIG)
         result, _ = _with_alarm(False, lambda: libc("send", s.fileno(), data, size, 0))
@@ -175,15 +175,18 @@ class Interrupted:
 @row("shutdown by another thread wakes a blocked recv and a blocked send")
 class ShutdownWakes:
     def client(t, s):
+        begin = time.monotonic()
         threading.Timer(0.4, s.shutdown, (socket.SHUT_RD,)).start()
-        result, took = t.timed(s.recv, 10)
+        result, took = t.timed(s.recv, 10, since=begin)
         t.note("recv", result)
-        t.note_wait("wait", took, 0.25, 3)
+        t.note_wait("wait", took, 0.38, 8)
         fill(s)
-        threading.Timer(0.4, s.shutdown, (socket.SHUT_WR,)).start()
-        result, took = t.timed(s.send, b"x" * 1000000)
+        data = b"x" * 1000000
+        begin = time.monotonic()
+        threading.Timer(0.6, s.shutdown, (socket.SHUT_WR,)).start()
+        result, took = t.timed(s.send, data, since=begin)
         t.note("send", result)
-        t.note_wait("wait", took, 0.25, 3)
+        t.note_wait("wait", took, 0.58, 8)
         t.sync()
 
     def server(t, s):

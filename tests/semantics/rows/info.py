@@ -53,6 +53,7 @@ def transfer(t, s, size, first):
 @row("TCP_INFO: bytes sent, acknowledged, received, and no strange value")
 class Info:
     def client(t, s):
+        until(lambda: info(s)["unacked"], 0)
         before = info(s)
         t.sync()
         transfer(t, s, 300000, True)
@@ -65,6 +66,7 @@ class Info:
         t.sync()
 
     def server(t, s):
+        until(lambda: info(s)["unacked"], 0)
         before = info(s)
         t.sync()
         transfer(t, s, 300000, False)
@@ -130,6 +132,7 @@ def ss(s):
 @row("ss -ti: state, queues and bytes")
 class Ss:
     def client(t, s):
+        until(lambda: info(s)["unacked"], 0)
         before = ss(s)[3]
         t.sync()
         s.sendall(b"x" * 3000)
@@ -143,6 +146,7 @@ class Ss:
         t.sync()
 
     def server(t, s):
+        until(lambda: info(s)["unacked"], 0)
         before = ss(s)[3]
         t.sync()
         until(lambda: ss(s)[1], 3000)
