@@ -5,10 +5,13 @@
  * wants to see all of the connection in the control block. STOP asks the peer to send
  * by TCP from now on; STOPPED comes behind its last byte.
  */
+#include <linux/bpf.h>
 #include <linux/delay.h>
+#include <linux/skmsg.h>
 #include <net/sock.h>
 #include <net/tcp.h>
 
+#include "../include/vmc/bpf.h"
 #include "flow.h"
 #include "giveback.h"
 #include "handshake.h"
@@ -85,6 +88,46 @@ static int giveback_wait(struct sock *sk, struct vmc_flow *flow)
 	return 0;
 }
 
+static bool giveback_is_socks_map(const struct bpf_map *map)
+{
+	return map->map_type == BPF_MAP_TYPE_SOCKHASH && map->key_size == sizeof(u64) &&
+	       !strcmp(map->name, VMC_SOCKS_MAP);
+}
+
+/* The map stays while the socket, which we own, is in it. */
+static struct bpf_map *giveback_find_map(struct sk_psock *psock)
+{
+	struct sk_psock_link *link;
+	struct bpf_map *map = NULL;
+
+	spin_lock_bh(&psock->link_lock);
+	list_for_each_entry(link, &psock->link, list)
+		if (giveback_is_socks_map(link->map))
+			map = link->map;
+	spin_unlock_bh(&psock->link_lock);
+	return map;
+}
+
+/*
+ * With its program the socket loses its sk_psock, unless it is in other maps, too: not
+ * everybody wants a socket that has one.
+ */
+static void giveback_leave_map(struct sock *sk)
+{
+	struct sk_psock *psock;
+	struct bpf_map *map;
+
+	rcu_read_lock();
+	psock = sk_psock(sk);
+	map = psock ? giveback_find_map(psock) : NULL;
+	if (map) {
+		u64 cookie = atomic64_read(&sk->sk_cookie);
+
+		map->ops->map_delete_elem(map, &cookie);
+	}
+	rcu_read_unlock();
+}
+
 /**
  * vmc_giveback() - give a socket back, with all bytes that the peer has sent
  * @sk: the socket
@@ -104,8 +147,10 @@ int vmc_giveback(struct sock *sk)
 	if (flow) {
 		vmc_flow_get(flow);
 		err = giveback_wait(sk, flow);
-		if (!err)
+		if (!err) {
+			giveback_leave_map(sk);
 			vmc_proto_give_back(sk);
+		}
 		vmc_flow_put(flow);
 	}
 	release_sock(sk);

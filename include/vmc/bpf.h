@@ -11,6 +11,9 @@
 #define VMC_PIN_PEERS VMC_PIN_DIR "/peers"
 #define VMC_PIN_SOCKS VMC_PIN_DIR "/socks"
 
+/* The map of adopted sockets, by their cookies. */
+#define VMC_SOCKS_MAP "vmc_socks"
+
 /* Peers map (hash): who lives behind an address. IPv4 is stored as ::ffff:a.b.c.d. */
 struct vmc_peer_key {
 	__u8 addr[16];
