@@ -136,9 +136,13 @@ static void flow_drain_work(struct work_struct *work)
  */
 void vmc_flow_drain_later(struct vmc_flow *flow)
 {
+	/* What a filter has dropped comes again as TCP would send it again. */
+	unsigned long interval = rcu_access_pointer(flow->sk->sk_filter) ? TCP_RTO_MIN :
+									   msecs_to_jiffies(10);
+
 	if (!refcount_inc_not_zero(&flow->refcnt))
 		return;
-	if (!queue_delayed_work(vmc_wq, &flow->drain_work, msecs_to_jiffies(10)))
+	if (!queue_delayed_work(vmc_wq, &flow->drain_work, interval))
 		vmc_flow_put(flow);
 }
 

@@ -4,6 +4,7 @@
  * if IP had delivered it. Used for what is rare, and where TCP's own judgement is
  * wanted: out-of-order queue, FIN, RST, shut or orphaned sockets.
  */
+#include <linux/filter.h>
 #include <net/ipv6.h>
 #include <net/sock.h>
 #include <net/tcp.h>
@@ -77,6 +78,19 @@ static void segment_fill_cb(struct sk_buff *skb, const struct sock *sk, u32 seq,
 	skb->ip_summed = CHECKSUM_UNNECESSARY;
 }
 
+/* Return: false if a socket filter drops the segment, or leaves nothing of its bytes. */
+static bool segment_pass_filter(struct sock *sk, struct sk_buff *skb)
+{
+	u32 len = skb->len;
+
+	if (likely(!rcu_access_pointer(sk->sk_filter)))
+		return true;
+	if (sk_filter_trim_cap(sk, skb, sizeof(struct tcphdr)))
+		return false;
+	TCP_SKB_CB(skb)->end_seq -= len - skb->len;
+	return skb->len == len || skb->len > sizeof(struct tcphdr);
+}
+
 static struct sk_buff *segment_alloc(const struct sock *sk, u32 seq, u32 len, u8 flags)
 {
 	bool is_v6 = sk->sk_family == AF_INET6 && !ipv6_addr_v4mapped(&sk->sk_v6_daddr);
@@ -100,7 +114,8 @@ static struct sk_buff *segment_alloc(const struct sock *sk, u32 seq, u32 len, u8
  * @data: bytes, or none and a flag; TCP_SKB_CB has seq, end_seq and tcp_flags. It
  *	stays the caller's.
  *
- * TCP may refuse bytes (zero window, no memory); rcv_nxt tells how far it went.
+ * TCP may refuse bytes (zero window, no memory, a filter); rcv_nxt tells how far it
+ * went.
  *
  * Context: BH off, socket's spinlock held.
  * Return: false if there was no memory for a segment.
@@ -123,6 +138,10 @@ bool __vmc_rx_segment(struct sock *sk, struct sk_buff *data)
 		if (len && skb_copy_bits(data, off, skb_put(skb, len), len)) {
 			kfree_skb(skb);
 			return false;
+		}
+		if (!segment_pass_filter(sk, skb)) {
+			kfree_skb(skb);
+			return true;
 		}
 		sk->sk_backlog_rcv(sk, skb);
 		off += len;

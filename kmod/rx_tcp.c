@@ -21,14 +21,15 @@
 #include "rx.h"
 #include "stats.h"
 
-/* May bytes at rcv_nxt simply be queued? */
+/* May bytes at rcv_nxt simply be queued? A socket filter sees segments. */
 static bool rx_is_plain(const struct sock *sk)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
 
 	return (1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2) &&
 	       !(sk->sk_shutdown & RCV_SHUTDOWN) && !sock_flag(sk, SOCK_DEAD) &&
-	       RB_EMPTY_ROOT(&tp->out_of_order_queue) && !tp->urg_data;
+	       RB_EMPTY_ROOT(&tp->out_of_order_queue) && !tp->urg_data &&
+	       !rcu_access_pointer(sk->sk_filter);
 }
 
 /* The receiver's half of D1: as if the bytes had arrived in a segment. */
