@@ -161,6 +161,8 @@ static struct vmc_flow *flow_alloc(struct sock *sk, struct vmc_chan *chan,
 	flow->irs = start->irs;
 	flow->is_active = start->is_active;
 	flow->offer_after = jiffies;
+	flow->max_pages = U32_MAX;
+	flow->told_window = U32_MAX;
 	flow->cur_page = U32_MAX;
 	flow->wants_copies = true;
 	flow->state = VMC_FLOW_OPENING;

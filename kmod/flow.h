@@ -96,10 +96,14 @@ struct vmc_flow {
 
 	/* Queue's tx_lock. */
 	u32 tx_pages;
+	u32 max_pages; /* as far as the peer's receive buffer is bounded */
 	u32 cur_page;
 	u32 cur_off;
 	struct list_head wait;
-	u32 wait_pages; /* woken when it holds no more; U32_MAX: on room */
+	u32 wait_pages;	 /* woken when it holds no more; or VMC_WAIT_* */
+	u32 tx_returned; /* pages, ever */
+	u32 stall_mark;	 /* progress at the last tick of somebody who waits */
+	u32 stall_ticks; /* without any */
 
 	/* Socket's spinlock. */
 	struct sk_buff_head rx_pending; /* came while the socket was owned */
@@ -110,6 +114,7 @@ struct vmc_flow {
 	bool is_closed_by_peer;
 	bool wants_stopped; /* the peer waits for a STOPPED */
 	bool has_stopped;   /* the peer sends no more by the ring */
+	u32 told_window;    /* by the last WINDOW to the peer */
 
 	bool wants_copies; /* no page of the peer in the receive queue */
 	bool is_detached;

@@ -23,6 +23,7 @@
 #include "queue.h"
 #include "stats.h"
 #include "trace.h"
+#include "window.h"
 
 /* The key's second half: no answer is an offer sent back. */
 #define PROOF_OPEN   0x766d632d6f70656eULL /* "vmc-open" */
@@ -71,6 +72,7 @@ static bool handshake_bind(struct vmc_flow *flow)
 		return false;
 	vmc_stat_inc(flows_bound);
 	trace_vmc_flow_state(flow);
+	vmc_window_tell(flow);
 	return true;
 }
 

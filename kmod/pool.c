@@ -5,7 +5,8 @@
  * A flow may take a page while it holds fewer than are free (the dynamic
  * threshold of shared-memory switches, Choudhury and Hahne 1998): alone it gets
  * half of the pool, n busy flows get 1/(n+1) each, and one whose receiver does
- * not read can never take it all.
+ * not read can never take it all. Nor may it hold more than the receive buffer
+ * that its reader has asked for.
  *
  * Small messages of a flow share its current page, as long as that page has
  * segments outstanding; so an idle flow holds nothing.
@@ -41,8 +42,10 @@ static void pool_free(struct vmc_pool *pool, u32 page)
 {
 	struct vmc_pool_page *p = &pool->pages[page];
 
-	if (p->flow)
+	if (p->flow) {
 		p->flow->tx_pages--;
+		WRITE_ONCE(p->flow->tx_returned, p->flow->tx_returned + 1);
+	}
 	p->flow = NULL;
 	p->next = pool->first_free;
 	pool->first_free = page;
@@ -66,7 +69,7 @@ static bool pool_may_take(const struct vmc_pool *pool, const struct vmc_flow *fl
 	u32 nr_free = READ_ONCE(pool->nr_free);
 	u32 held = READ_ONCE(flow->tx_pages);
 
-	return nr_free && (held < nr_free || held < POOL_MIN_PAGES);
+	return nr_free && (held < min(nr_free, READ_ONCE(flow->max_pages)) || held < POOL_MIN_PAGES);
 }
 
 /**

@@ -249,15 +249,12 @@ static int vmc_getsockopt(struct sock *sk, int level, int name, char __user *val
 {
 	if (level == SOL_TCP && name == TCP_ZEROCOPY_RECEIVE) {
 		struct vmc_flow *flow;
-		int err = 0;
 
 		lock_sock(sk);
 		flow = vmc_flow_of(sk);
 		if (flow)
-			err = vmc_rx_want_copies(flow);
+			vmc_rx_want_copies(flow);
 		release_sock(sk);
-		if (err)
-			return err;
 	}
 	return proto_stock(sk)->getsockopt(sk, level, name, val, len);
 }

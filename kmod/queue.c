@@ -8,6 +8,7 @@
 #include <linux/mm.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
+#include <net/tcp.h>
 
 #include "chan.h"
 #include "flow.h"
@@ -15,6 +16,11 @@
 #include "queue.h"
 #include "rx.h"
 #include "stats.h"
+
+/* A writer that waits is looked at so often, */
+#define STALL_TICK  msecs_to_jiffies(100)
+/* and has stalled after as many ticks without progress: TCP_RTO_MIN. */
+#define STALL_TICKS 3
 
 struct vmc_ctrl {
 	struct list_head node;
@@ -72,10 +78,28 @@ static bool __queue_has_room(struct vmc_queue *q, struct vmc_flow *flow)
 	return list_empty(&q->ctrl) && vmc_pool_has_room(&q->pool, flow) && __queue_slots(q) > 0;
 }
 
+/* What changes while the flow gets on with what it waits for. */
+static u32 flow_progress(const struct vmc_flow *flow)
+{
+	return READ_ONCE(flow->hold) == VMC_HOLD_FOR_TCP ? READ_ONCE(tcp_sk(flow->sk)->snd_una) :
+							   READ_ONCE(flow->tx_returned);
+}
+
+static bool flow_has_drained_tcp(const struct vmc_flow *flow)
+{
+	const struct tcp_sock *tp = tcp_sk(flow->sk);
+
+	return READ_ONCE(tp->write_seq) == READ_ONCE(tp->snd_una);
+}
+
 /* Is what the flow waits for, or would, there? */
 static bool __queue_can_go_on(struct vmc_queue *q, struct vmc_flow *flow)
 {
-	if (flow->wait_pages != U32_MAX)
+	if (vmc_queue_has_stalled(flow))
+		return true;
+	if (flow->wait_pages == VMC_WAIT_TCP)
+		return q->tx_dead || flow_has_drained_tcp(flow);
+	if (flow->wait_pages != VMC_WAIT_ROOM)
 		return q->is_gone || flow->tx_pages <= flow->wait_pages;
 	if (q->tx_dead)
 		return true;
@@ -91,6 +115,9 @@ static void __queue_wait(struct vmc_queue *q, struct vmc_flow *flow)
 		return;
 	list_add_tail(&flow->wait, &q->waiters);
 	vmc_flow_get(flow);
+	flow->stall_mark = flow_progress(flow);
+	flow->stall_ticks = 0;
+	queue_delayed_work(vmc_wq, &q->stall_work, STALL_TICK);
 }
 
 /*
@@ -107,7 +134,8 @@ static bool __queue_arm(struct vmc_queue *q)
 	bool more;
 
 	list_for_each_entry(flow, &q->waiters, wait)
-		nr = min(nr, max(flow->tx_pages / 4, 1u));
+		if (flow->wait_pages != VMC_WAIT_TCP)
+			nr = min(nr, max(flow->tx_pages / 4, 1u));
 	if (nr == U32_MAX)
 		return false;
 	more = vmc_ret_arm(&q->ring, nr);
@@ -236,7 +264,7 @@ static bool queue_try(struct vmc_queue *q, struct vmc_flow *flow, u32 wait_pages
  */
 bool vmc_queue_has_room(struct vmc_queue *q, struct vmc_flow *flow)
 {
-	return queue_try(q, flow, U32_MAX);
+	return queue_try(q, flow, VMC_WAIT_ROOM);
 }
 
 /**
@@ -273,6 +301,96 @@ bool vmc_queue_is_starved(struct vmc_queue *q, struct vmc_flow *flow)
 bool vmc_queue_has_drained(struct vmc_queue *q, struct vmc_flow *flow, u32 bytes)
 {
 	return queue_try(q, flow, bytes / VMC_PAGE_SIZE);
+}
+
+/**
+ * vmc_queue_has_drained_tcp() - is all that the flow sent by TCP acknowledged?
+ * @q: the queue
+ * @flow: the flow, held for TCP
+ *
+ * If not, the flow is woken when it has stalled; TCP sees to the rest. Context: as
+ * vmc_queue_has_room().
+ */
+bool vmc_queue_has_drained_tcp(struct vmc_queue *q, struct vmc_flow *flow)
+{
+	return queue_try(q, flow, VMC_WAIT_TCP);
+}
+
+/*
+ * Stalls. A reader that doesn't read, or a peer that is paused, lets a writer wait
+ * for ever, where TCP would have taken some more bytes into its queue and begun to
+ * probe, to count its time-outs, and to show both. So that is what happens: while
+ * there is no progress the flow's bytes go by TCP, which finds the window shut.
+ */
+
+/**
+ * vmc_queue_has_stalled() - has the flow waited for long, without any progress to now?
+ * @flow: the flow
+ *
+ * Context: any.
+ */
+bool vmc_queue_has_stalled(const struct vmc_flow *flow)
+{
+	return READ_ONCE(flow->stall_ticks) >= STALL_TICKS &&
+	       READ_ONCE(flow->stall_mark) == flow_progress(flow);
+}
+
+/**
+ * vmc_queue_restart_stall() - the flow begins to wait for something else
+ * @flow: the flow
+ *
+ * Context: socket lock held.
+ */
+void vmc_queue_restart_stall(struct vmc_flow *flow)
+{
+	WRITE_ONCE(flow->stall_ticks, 0);
+}
+
+static void __flow_tick(struct vmc_flow *flow)
+{
+	u32 mark = flow_progress(flow);
+
+	if (mark != flow->stall_mark) {
+		WRITE_ONCE(flow->stall_ticks, 0);
+		WRITE_ONCE(flow->stall_mark, mark);
+		return;
+	}
+	WRITE_ONCE(flow->stall_ticks, flow->stall_ticks + 1);
+	if (flow->stall_ticks == STALL_TICKS)
+		vmc_stat_inc(tx_stalls);
+}
+
+static void queue_stall_work(struct work_struct *work)
+{
+	struct vmc_queue *q = container_of(to_delayed_work(work), struct vmc_queue, stall_work);
+	struct vmc_flow *flow;
+	LIST_HEAD(woken);
+
+	spin_lock_bh(&q->tx_lock);
+	if (!q->is_gone)
+		__queue_reap(q);
+	list_for_each_entry(flow, &q->waiters, wait)
+		__flow_tick(flow);
+	__queue_find_woken(q, &woken);
+	if (!list_empty(&q->waiters))
+		queue_delayed_work(vmc_wq, &q->stall_work, STALL_TICK);
+	queue_unlock(q);
+	queue_wake(q, &woken);
+}
+
+/**
+ * vmc_queue_set_window() - the peer says how much of a flow may wait for its reader
+ * @q: the queue
+ * @flow: the flow
+ * @bytes: as many; U32_MAX: any number
+ *
+ * Context: the queue's worker, which looks after the waiters next.
+ */
+void vmc_queue_set_window(struct vmc_queue *q, struct vmc_flow *flow, u32 bytes)
+{
+	spin_lock_bh(&q->tx_lock);
+	WRITE_ONCE(flow->max_pages, bytes == U32_MAX ? U32_MAX : bytes / VMC_PAGE_SIZE);
+	spin_unlock_bh(&q->tx_lock);
 }
 
 /**
@@ -521,6 +639,7 @@ void vmc_queue_init(struct vmc_queue *q, struct vmc_chan *chan, u16 index)
 	INIT_LIST_HEAD(&q->waiters);
 	INIT_LIST_HEAD(&q->ctrl);
 	INIT_DELAYED_WORK(&q->scan_work, vmc_rx_scan);
+	INIT_DELAYED_WORK(&q->stall_work, queue_stall_work);
 	q->tx_dead = true;
 	q->is_gone = true;
 	q->rx_dead = true;
@@ -650,6 +769,8 @@ void vmc_queue_finish(struct vmc_queue *q)
 	q->is_gone = true;
 	spin_unlock_bh(&q->tx_lock);
 	queue_wake_all(q);
+	/* Nobody begins to wait any more. */
+	cancel_delayed_work_sync(&q->stall_work);
 }
 
 /* From now on skbs that are freed only drop their pages. */

@@ -22,8 +22,7 @@ void vmc_rx_stamp(struct sk_buff *skb, const struct sock *sk);
 struct sk_buff *vmc_rx_build_skb(struct vmc_queue *q, const struct vmc_record *rec);
 void vmc_rx_return_segs(struct vmc_queue *q, const struct vmc_record *rec);
 int vmc_rx_copy(struct sk_buff *skb);
-void vmc_rx_abandon(struct sk_buff *skb);
-int vmc_rx_want_copies(struct vmc_flow *flow);
+void vmc_rx_want_copies(struct vmc_flow *flow);
 void vmc_rx_copy_out(struct sock *sk);
 void vmc_rx_copy_out_pending(struct sk_buff_head *pending);
 

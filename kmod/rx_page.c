@@ -298,18 +298,6 @@ int vmc_rx_copy(struct sk_buff *skb)
 	return 0;
 }
 
-/**
- * vmc_rx_abandon() - free an skb whose record is going to be taken again
- * @skb: of vmc_rx_build_skb()
- *
- * Context: the queue's worker.
- */
-void vmc_rx_abandon(struct sk_buff *skb)
-{
-	container_of(skb_uarg(skb), struct rx_ubuf, ubuf)->nr_segs = 0;
-	kfree_skb(skb);
-}
-
 /* Nothing of ours is left in the skb, and nothing of the module. */
 static void rx_copy_out(struct sk_buff *skb)
 {
@@ -333,37 +321,16 @@ void vmc_rx_copy_out(struct sock *sk)
 		rx_copy_out(skb);
 }
 
-static int rx_copy_pending(struct vmc_flow *flow)
-{
-	struct sk_buff *skb;
-	int err = 0;
-
-	skb_queue_walk(&flow->rx_pending, skb) {
-		err = vmc_rx_copy(skb);
-		if (err)
-			break;
-	}
-	return err;
-}
-
 /**
  * vmc_rx_want_copies() - from now on, no page of the peer is in the receive queue
  * @flow: the flow
  *
  * Context: process; socket owned by the caller.
- * Return: 0, or -ENOMEM.
  */
-int vmc_rx_want_copies(struct vmc_flow *flow)
+void vmc_rx_want_copies(struct vmc_flow *flow)
 {
-	struct sock *sk = flow->sk;
-	int err;
-
-	spin_lock_bh(&sk->sk_lock.slock);
 	WRITE_ONCE(flow->wants_copies, true);
-	err = rx_copy_pending(flow);
-	spin_unlock_bh(&sk->sk_lock.slock);
-	vmc_rx_copy_out(sk);
-	return err;
+	vmc_rx_copy_out(flow->sk);
 }
 
 /**

@@ -20,6 +20,7 @@
 #include "queue.h"
 #include "rx.h"
 #include "stats.h"
+#include "window.h"
 
 /* May bytes at rcv_nxt simply be queued? A socket filter sees segments. */
 static bool rx_is_plain(const struct sock *sk)
@@ -51,9 +52,37 @@ static void rx_queue(struct sock *sk, struct sk_buff *skb)
 		sk->sk_data_ready(sk);
 }
 
-/* Return: is the record done with? */
-static bool rx_deliver(struct sock *sk, struct sk_buff *skb)
+/*
+ * Copies are this guest's memory, so they end at the receive buffer. The rest waits in
+ * the sender's pages until somebody reads.
+ */
+static bool rx_may_copy(const struct sock *sk)
 {
+	return atomic_read(&sk->sk_rmem_alloc) <= READ_ONCE(sk->sk_rcvbuf) ||
+	       skb_queue_empty(&sk->sk_receive_queue);
+}
+
+enum rx_result {
+	RX_DONE,
+	RX_AGAIN,  /* soon */
+	RX_READER, /* when somebody reads */
+};
+
+static enum rx_result rx_deliver_plain(struct vmc_flow *flow, struct sk_buff *skb)
+{
+	if (READ_ONCE(flow->wants_copies)) {
+		if (!rx_may_copy(flow->sk))
+			return RX_READER;
+		if (vmc_rx_copy(skb))
+			return RX_AGAIN;
+	}
+	rx_queue(flow->sk, skb);
+	return RX_DONE;
+}
+
+static enum rx_result rx_deliver(struct vmc_flow *flow, struct sk_buff *skb)
+{
+	struct sock *sk = flow->sk;
 	const struct tcp_sock *tp = tcp_sk(sk);
 	const u32 seq = TCP_SKB_CB(skb)->seq;
 	const u32 end_seq = TCP_SKB_CB(skb)->end_seq;
@@ -61,20 +90,18 @@ static bool rx_deliver(struct sock *sk, struct sk_buff *skb)
 	if (!skb->len) {
 		/* Its own TCP segment may have come first. */
 		if (seq == tp->rcv_nxt && !__vmc_rx_segment(sk, skb))
-			return false;
+			return RX_AGAIN;
 		kfree_skb(skb);
-		return true;
+		return RX_DONE;
 	}
-	if (seq == tp->rcv_nxt && rx_is_plain(sk)) {
-		rx_queue(sk, skb);
-		return true;
-	}
+	if (seq == tp->rcv_nxt && rx_is_plain(sk))
+		return rx_deliver_plain(flow, skb);
 	vmc_stat_inc(rx_crafted);
 	__vmc_rx_segment(sk, skb);
 	if (sk->sk_state != TCP_CLOSE && after(end_seq, tp->rcv_nxt))
-		return false;
+		return tcp_receive_window(tp) ? RX_AGAIN : RX_READER;
 	kfree_skb(skb);
-	return true;
+	return RX_DONE;
 }
 
 /*
@@ -107,8 +134,8 @@ static void rx_reset_if_lost(struct vmc_flow *flow)
  * @flow: the flow
  *
  * Stops at a record that has to wait: for bytes that are on their way by TCP; for
- * memory; or for the receive window, when they go the long way. The last ends when
- * somebody reads.
+ * memory, or a socket filter that drops it; or for space in the receive buffer, which
+ * there is when somebody reads.
  *
  * Context: BH off, socket's spinlock held; the flow under RCU, since delivering
  * an RST may destroy the socket.
@@ -116,6 +143,7 @@ static void rx_reset_if_lost(struct vmc_flow *flow)
 static void __rx_drain(struct vmc_flow *flow)
 {
 	struct sock *sk = flow->sk;
+	enum rx_result result;
 	struct sk_buff *skb;
 
 	while ((skb = __skb_dequeue(&flow->rx_pending))) {
@@ -127,9 +155,10 @@ static void __rx_drain(struct vmc_flow *flow)
 			__skb_queue_head(&flow->rx_pending, skb);
 			break;
 		}
-		if (!rx_deliver(sk, skb)) {
+		result = rx_deliver(flow, skb);
+		if (result != RX_DONE) {
 			__skb_queue_head(&flow->rx_pending, skb);
-			if (tcp_receive_window(tcp_sk(sk)))
+			if (result == RX_AGAIN)
 				vmc_flow_drain_later(flow);
 			break;
 		}
@@ -178,11 +207,7 @@ static int rx_data(struct vmc_queue *q, const struct vmc_record *rec)
 	TCP_SKB_CB(skb)->tcp_flags = rx_tcp_flags(rec);
 
 	bh_lock_sock(flow->sk);
-	if (READ_ONCE(flow->wants_copies) && vmc_rx_copy(skb)) {
-		bh_unlock_sock(flow->sk);
-		vmc_rx_abandon(skb);
-		return -ENOMEM;
-	}
+	vmc_window_tell(flow);
 	vmc_stat_inc(rx_records);
 	vmc_stat_add(rx_bytes, skb->len);
 	WRITE_ONCE(q->rx_bytes, q->rx_bytes + skb->len);
@@ -277,6 +302,14 @@ static void rx_stopped(struct vmc_queue *q, const struct vmc_record *rec)
 	bh_unlock_sock(flow->sk);
 }
 
+static void rx_window(struct vmc_queue *q, const struct vmc_record *rec)
+{
+	struct vmc_flow *flow = rx_flow(q, rec);
+
+	if (flow)
+		vmc_rx_window(q, flow, rec);
+}
+
 /**
  * vmc_rx_release_cb() - the owner of the socket lets go: what came meanwhile?
  * @flow: the flow
@@ -330,6 +363,9 @@ int vmc_rx_record(struct vmc_queue *q, const struct vmc_record *rec)
 		break;
 	case VMC_REC_STOPPED:
 		rx_stopped(q, rec);
+		break;
+	case VMC_REC_WINDOW:
+		rx_window(q, rec);
 		break;
 	default:
 		err = -EPROTO;

@@ -10,6 +10,9 @@
  *   HOLD  the way changes, and the old way has to drain first. From TCP to the ring
  *	   that takes a round trip; without it, a stream that never pauses would never
  *	   change over. From the ring to TCP the peer's program has to read.
+ *
+ * Where nothing moves for a while, bytes go by TCP in any case: its queue is then
+ * what it would have been, and its probes and time-outs are at work.
  */
 #include <linux/net_tstamp.h>
 #include <linux/skmsg.h>
@@ -25,6 +28,7 @@
 
 enum send_route {
 	SEND_TCP,
+	SEND_TCP_STALLED,
 	SEND_RING,
 	SEND_HOLD_TCP,	/* TCP has to drain, then RING */
 	SEND_HOLD_RING, /* the ring has to drain, then TCP */
@@ -67,6 +71,8 @@ static enum send_route send_route(struct sock *sk, struct vmc_flow *flow, const 
 {
 	if (!((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)))
 		return SEND_TCP;
+	if (vmc_queue_has_stalled(flow))
+		return send_wants_tcp(sk, msg) ? SEND_TCP : SEND_TCP_STALLED;
 	if (vmc_flow_state(flow) != VMC_FLOW_BOUND || send_wants_tcp(sk, msg) ||
 	    !vmc_proto_has_program(sk))
 		return send_has_drained_ring(flow) ? SEND_TCP : SEND_HOLD_RING;
@@ -168,15 +174,38 @@ static int send_verdict(struct sock *sk, struct vmc_flow *flow, const struct vmc
  * By TCP.
  */
 
-static int send_tcp(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg)
+static int send_tcp(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg, size_t size)
 {
-	int ret = tcp_sendmsg_locked(sk, msg, msg_data_left(msg));
+	int ret = tcp_sendmsg_locked(sk, msg, size);
 
 	/* All that we sent by the ring is behind us. */
 	if (flow->has_used_ring && !READ_ONCE(flow->tx_pages))
 		flow->has_used_ring = false;
 	if (ret > 0)
 		vmc_stat_add(tx_tcp_bytes, ret);
+	return ret;
+}
+
+/* Of a message that goes on by the ring when something moves again. */
+#define SEND_STALLED_BYTES SZ_64K
+
+/* TCP waits as long as the socket's time-out says, so ours is over before the next piece. */
+static int send_tcp_stalled(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg, long *timeo)
+{
+	size_t left = msg_data_left(msg);
+	size_t size = min_t(size_t, left, SEND_STALLED_BYTES);
+	unsigned long begin = jiffies;
+	u32 flags = msg->msg_flags;
+	int ret;
+
+	if (!*timeo)
+		msg->msg_flags |= MSG_DONTWAIT;
+	iov_iter_truncate(&msg->msg_iter, size);
+	ret = send_tcp(sk, flow, msg, size);
+	iov_iter_reexpand(&msg->msg_iter, left - max(ret, 0));
+	msg->msg_flags = flags;
+	if (*timeo != MAX_SCHEDULE_TIMEOUT)
+		*timeo -= min_t(unsigned long, *timeo, jiffies - begin);
 	return ret;
 }
 
@@ -195,7 +224,7 @@ static int send_tcp_copied(struct sock *sk, struct vmc_flow *flow, const struct 
 		bvec_set_page(&bvec[i], flow->queue->own.data[tx->seg[i].page], tx->seg[i].len,
 			      tx->seg[i].off);
 	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, bvec, tx->nr_segs, tx->len);
-	return send_tcp(sk, flow, &msg);
+	return send_tcp(sk, flow, &msg, tx->len);
 }
 
 /*
@@ -301,7 +330,8 @@ static void send_hold(struct sock *sk, struct vmc_flow *flow, enum vmc_hold hold
 {
 	if (flow->hold == hold)
 		return;
-	flow->hold = hold;
+	WRITE_ONCE(flow->hold, hold);
+	vmc_queue_restart_stall(flow);
 	vmc_stat_inc(tx_holds);
 	if (hold == VMC_HOLD_FOR_TCP) {
 		send_uncork(sk, flow);
@@ -311,7 +341,7 @@ static void send_hold(struct sock *sk, struct vmc_flow *flow, enum vmc_hold hold
 
 static void send_end_hold(struct sock *sk, struct vmc_flow *flow)
 {
-	flow->hold = VMC_HOLD_NONE;
+	WRITE_ONCE(flow->hold, VMC_HOLD_NONE);
 	if (flow->is_corked)
 		tcp_sk(sk)->nonagle |= TCP_NAGLE_CORK;
 	flow->is_corked = false;
@@ -343,7 +373,7 @@ static void send_consider_ring(struct sock *sk, struct vmc_flow *flow, size_t si
 }
 
 /* One step on. Return: bytes sent, 0 to try again, or -errno; SEND_WAIT. */
-static int send_some(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg)
+static int send_some(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg, long *timeo)
 {
 	switch (send_route(sk, flow, msg)) {
 	case SEND_RING:
@@ -355,9 +385,11 @@ static int send_some(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg)
 	case SEND_HOLD_RING:
 		send_hold(sk, flow, VMC_HOLD_FOR_RING);
 		return SEND_WAIT;
+	case SEND_TCP_STALLED:
+		return send_tcp_stalled(sk, flow, msg, timeo);
 	default:
 		send_end_hold(sk, flow);
-		return send_tcp(sk, flow, msg);
+		return send_tcp(sk, flow, msg, msg_data_left(msg));
 	}
 }
 
@@ -407,7 +439,7 @@ static int send_all(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg)
 		ret = -EPIPE;
 		if (sk->sk_err || sk->sk_shutdown & SEND_SHUTDOWN)
 			break;
-		ret = send_some(sk, flow, msg);
+		ret = send_some(sk, flow, msg, &timeo);
 		if (ret > 0)
 			copied += ret;
 		else if (ret == SEND_WAIT)
@@ -454,14 +486,17 @@ int vmc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 
 static bool flow_may_write(const struct sock *sk, struct vmc_flow *flow, int wake)
 {
-	bool is_drained = tcp_is_drained(tcp_sk(sk));
+	enum vmc_hold hold = READ_ONCE(flow->hold);
 
-	if (flow->hold == VMC_HOLD_FOR_RING)
+	if (vmc_queue_has_stalled(flow))
+		return tcp_stream_memory_free(sk, wake);
+	if (hold == VMC_HOLD_FOR_RING)
 		return send_has_drained_ring(flow);
-	if (flow->hold == VMC_HOLD_FOR_TCP && !is_drained)
-		return false;
-	if (vmc_flow_state(flow) != VMC_FLOW_BOUND || !is_drained || !vmc_proto_has_program(sk) ||
-	    vmc_queue_is_starved(flow->queue, flow))
+	if (vmc_flow_state(flow) != VMC_FLOW_BOUND || !vmc_proto_has_program(sk))
+		return tcp_stream_memory_free(sk, wake);
+	if (hold == VMC_HOLD_FOR_TCP)
+		return vmc_queue_has_drained_tcp(flow->queue, flow);
+	if (!tcp_is_drained(tcp_sk(sk)) || vmc_queue_is_starved(flow->queue, flow))
 		return tcp_stream_memory_free(sk, wake);
 	return vmc_queue_has_room(flow->queue, flow);
 }

@@ -34,18 +34,17 @@ static ssize_t vmc_splice_read(struct socket *sock, loff_t *ppos, struct pipe_in
 {
 	struct sock *sk = sock->sk;
 	struct vmc_flow *flow;
-	ssize_t ret = 0;
+	ssize_t ret;
 
 	lock_sock(sk);
 	flow = vmc_flow_of(sk);
 	if (flow) {
 		/* The module stays as long as we are in it. */
 		vmc_flow_get(flow);
-		ret = vmc_rx_want_copies(flow);
+		vmc_rx_want_copies(flow);
 	}
 	release_sock(sk);
-	if (!ret)
-		ret = stock_ops[ops_is_v6(sk)]->splice_read(sock, ppos, pipe, len, flags);
+	ret = stock_ops[ops_is_v6(sk)]->splice_read(sock, ppos, pipe, len, flags);
 	if (flow)
 		vmc_flow_put(flow);
 	return ret;

@@ -19,6 +19,7 @@
 	X(tx_waits)              \
 	X(tx_holds)              \
 	X(tx_starved)            \
+	X(tx_stalls)             \
 	X(rx_deferred)           \
 	X(rx_crafted)            \
 	X(rx_stale)              \

@@ -99,7 +99,7 @@ static inline int vmc_record_check(const struct vmc_record *rec, u32 nr_data)
 {
 	u32 i, sum = 0;
 
-	if (rec->type < VMC_REC_DATA || rec->type > VMC_REC_STOPPED || rec->reserved)
+	if (rec->type < VMC_REC_DATA || rec->type > VMC_REC_WINDOW || rec->reserved)
 		return -EPROTO;
 	if (rec->type != VMC_REC_DATA)
 		return rec->flags || rec->nr_segs || rec->len ? -EPROTO : 0;

@@ -29,6 +29,7 @@ enum vmc_record_type {
 	VMC_REC_ACKREQ = 6,  /* "acknowledge by TCP as soon as you are at seq" */
 	VMC_REC_STOP = 7,    /* "send bytes of this flow by TCP from now on, and say so" */
 	VMC_REC_STOPPED = 8, /* answer: no byte of this flow comes by the ring any more */
+	VMC_REC_WINDOW = 9,  /* "let so many bytes of this flow wait for my program" */
 };
 
 /* Flags of VMC_REC_DATA; a record has either one of them or bytes. */
@@ -66,6 +67,7 @@ struct vmc_record {
 			__le32 handle; /* the sender's */
 			struct vmc_tuple tuple;
 		} open;
+		__le32 window; /* WINDOW: bytes; U32_MAX: any number */
 		u8 raw[112];
 	};
 };

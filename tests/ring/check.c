@@ -129,7 +129,7 @@ void test_record_good(void)
 	CHECK_EQ(vmc_record_check(&rec, NR_DATA), 0);
 	set_seg(&rec, 0, 0, VMC_PAGE_SIZE - 1, 1);
 	CHECK_EQ(vmc_record_check(&rec, NR_DATA), 0);
-	for (type = VMC_REC_OPEN; type <= VMC_REC_STOPPED; type++) {
+	for (type = VMC_REC_OPEN; type <= VMC_REC_WINDOW; type++) {
 		struct vmc_record ctl = { .type = (u8)type };
 
 		memset(ctl.raw, 0xff, sizeof(ctl.raw));
@@ -167,7 +167,7 @@ void test_record_bad(void)
 		if (i != VMC_REC_DATA)
 			refuse(&rec, "type with the fields of data");
 		rec = (struct vmc_record){ .type = (u8)i };
-		if (i < VMC_REC_OPEN || i > VMC_REC_STOPPED)
+		if (i < VMC_REC_OPEN || i > VMC_REC_WINDOW)
 			refuse(&rec, "unknown type");
 		rec = data(1);
 		rec.flags = (u8)i;
@@ -206,7 +206,7 @@ void test_record_bad(void)
 	refuse_seg(0, 0xffff, 1, "sum over 16 bits");
 	refuse_seg(0, 0xffff, 0xffff, "largest values");
 
-	for (i = VMC_REC_OPEN; i <= VMC_REC_STOPPED; i++) {
+	for (i = VMC_REC_OPEN; i <= VMC_REC_WINDOW; i++) {
 		rec = (struct vmc_record){ .type = (u8)i, .flags = VMC_DATA_FIN };
 		refuse(&rec, "flag on a control record");
 		rec = (struct vmc_record){ .type = (u8)i, .nr_segs = 1 };

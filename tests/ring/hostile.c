@@ -192,6 +192,7 @@ static bool record_is_good(const struct vmc_record *rec, u32 nr_data)
 	case VMC_REC_ACKREQ:
 	case VMC_REC_STOP:
 	case VMC_REC_STOPPED:
+	case VMC_REC_WINDOW:
 		return rec->flags == 0 && rec->nr_segs == 0 && rec->len == 0;
 	default:
 		return false;
