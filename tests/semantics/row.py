@@ -14,7 +14,8 @@
 T is the side (side.py), S a connection whose both directions have been seen on the ring
 (connect=False: none, the row makes its own). What each side notes must be the same without
 and with vmc, and with it the row's bytes must have gone by the ring, unless it says why not:
-"tcp" none of them does, "mixed" some do.
+"tcp" none of them does, "mixed" some do. What can't be the same is in "differs": the note
+without vmc, the note with it, and why. It has to differ in just this.
 """
 
 from dataclasses import dataclass
@@ -35,11 +36,12 @@ class Row:
     tcp: str        # why none of its bytes goes by the ring
     mixed: str      # why some of them don't
     is_storm: bool  # its time depends on the number of connections that was asked for
+    differs: tuple  # (note without vmc, note with it, why)
 
 
-def row(name, connect=True, timeout=ROW_TIMEOUT, tcp="", mixed="", is_storm=False):
+def row(name, connect=True, timeout=ROW_TIMEOUT, tcp="", mixed="", is_storm=False, differs=()):
     def register(cls):
         ROWS.append(Row(name, cls.__dict__["client"], cls.__dict__["server"], connect, timeout,
-                        tcp, mixed, is_storm))
+                        tcp, mixed, is_storm, differs))
         return cls
     return register

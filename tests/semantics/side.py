@@ -213,7 +213,7 @@ def fill(sock, chunk=65536):
     sent = 0
     block = bytes(range(251)) * (chunk // 251 + 2)
     idle = 0
-    while idle < 3:
+    while idle < 10:
         try:
             start = sent % 251
             sent += sock.send(block[start:start + chunk], socket.MSG_DONTWAIT)
