@@ -11,6 +11,7 @@
 #include "proto.h"
 #include "queue.h"
 #include "rx.h"
+#include "space.h"
 #include "stats.h"
 #include "trace.h"
 
@@ -494,7 +495,7 @@ void vmc_flow_detach(struct vmc_flow *flow, enum vmc_reason reason)
 	flow_remove(flow);
 	flow_unlink(flow);
 	if (flow->queue)
-		vmc_queue_forget(flow->queue, flow);
+		vmc_space_forget(flow->queue, flow);
 	vmc_stat_inc(flows_closed);
 	vmc_flow_put(flow);
 }

@@ -18,6 +18,7 @@
 #include "proto.h"
 #include "queue.h"
 #include "rx.h"
+#include "tx.h"
 
 /* A peer that is paused does not answer. */
 #define GIVEBACK_TRIES 1000 /* of half a millisecond to one */

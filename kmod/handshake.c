@@ -23,6 +23,7 @@
 #include "queue.h"
 #include "stats.h"
 #include "trace.h"
+#include "tx.h"
 #include "window.h"
 
 /* The key's second half: no answer is an offer sent back. */

@@ -17,6 +17,7 @@
 #include "flow.h"
 #include "pool.h"
 #include "queue.h"
+#include "tx.h"
 
 #define POOL_NONE      U32_MAX
 #define POOL_MIN_PAGES 4 /* a flow may hold so many as long as there are any */
@@ -69,7 +70,8 @@ static bool pool_may_take(const struct vmc_pool *pool, const struct vmc_flow *fl
 	u32 nr_free = READ_ONCE(pool->nr_free);
 	u32 held = READ_ONCE(flow->tx_pages);
 
-	return nr_free && (held < min(nr_free, READ_ONCE(flow->max_pages)) || held < POOL_MIN_PAGES);
+	return nr_free &&
+	       (held < min(nr_free, READ_ONCE(flow->max_pages)) || held < POOL_MIN_PAGES);
 }
 
 /**

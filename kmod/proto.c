@@ -21,6 +21,7 @@
 #include "proto.h"
 #include "queue.h"
 #include "rx.h"
+#include "tx.h"
 
 enum { PROTO_BASE, PROTO_PROGRAM, PROTO_VARIANTS };
 

@@ -66,10 +66,8 @@ static void __rx_consumed(struct vmc_queue *q, u32 page)
 /* Ends the ret_lock section. */
 static void rx_publish_returns(struct vmc_queue *q) __releases(&q->ret_lock)
 {
-	if (vmc_ret_publish(&q->ring)) {
-		vmc_stat_inc(tx_doorbells);
-		q->chan->ops->notify(q);
-	}
+	if (vmc_ret_publish(&q->ring))
+		__vmc_queue_notify(q);
 	spin_unlock_bh(&q->ret_lock);
 }
 

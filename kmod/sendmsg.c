@@ -24,7 +24,9 @@
 #include "path.h"
 #include "proto.h"
 #include "queue.h"
+#include "space.h"
 #include "stats.h"
+#include "tx.h"
 
 enum send_route {
 	SEND_TCP,
@@ -53,7 +55,7 @@ static bool tcp_is_drained(const struct tcp_sock *tp)
 static bool send_has_drained_ring(struct vmc_flow *flow)
 {
 	return !flow->has_used_ring ||
-	       vmc_queue_has_drained(flow->queue, flow, tcp_sk(flow->sk)->snd_wnd);
+	       vmc_space_has_drained(flow->queue, flow, tcp_sk(flow->sk)->snd_wnd);
 }
 
 static bool send_wants_tcp(const struct sock *sk, const struct msghdr *msg)
@@ -71,12 +73,12 @@ static enum send_route send_route(struct sock *sk, struct vmc_flow *flow, const 
 {
 	if (!((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)))
 		return SEND_TCP;
-	if (vmc_queue_has_stalled(flow))
+	if (vmc_space_has_stalled(flow))
 		return send_wants_tcp(sk, msg) ? SEND_TCP : SEND_TCP_STALLED;
 	if (vmc_flow_state(flow) != VMC_FLOW_BOUND || send_wants_tcp(sk, msg) ||
 	    !vmc_proto_has_program(sk))
 		return send_has_drained_ring(flow) ? SEND_TCP : SEND_HOLD_RING;
-	if (vmc_queue_is_starved(flow->queue, flow)) {
+	if (vmc_space_is_starved(flow->queue, flow)) {
 		vmc_stat_inc(tx_starved);
 		return SEND_TCP;
 	}
@@ -331,7 +333,7 @@ static void send_hold(struct sock *sk, struct vmc_flow *flow, enum vmc_hold hold
 	if (flow->hold == hold)
 		return;
 	WRITE_ONCE(flow->hold, hold);
-	vmc_queue_restart_stall(flow);
+	vmc_space_restart_stall(flow);
 	vmc_stat_inc(tx_holds);
 	if (hold == VMC_HOLD_FOR_TCP) {
 		send_uncork(sk, flow);
@@ -488,17 +490,17 @@ static bool flow_may_write(const struct sock *sk, struct vmc_flow *flow, int wak
 {
 	enum vmc_hold hold = READ_ONCE(flow->hold);
 
-	if (vmc_queue_has_stalled(flow))
+	if (vmc_space_has_stalled(flow))
 		return tcp_stream_memory_free(sk, wake);
 	if (hold == VMC_HOLD_FOR_RING)
 		return send_has_drained_ring(flow);
 	if (vmc_flow_state(flow) != VMC_FLOW_BOUND || !vmc_proto_has_program(sk))
 		return tcp_stream_memory_free(sk, wake);
 	if (hold == VMC_HOLD_FOR_TCP)
-		return vmc_queue_has_drained_tcp(flow->queue, flow);
-	if (!tcp_is_drained(tcp_sk(sk)) || vmc_queue_is_starved(flow->queue, flow))
+		return vmc_space_has_drained_tcp(flow->queue, flow);
+	if (!tcp_is_drained(tcp_sk(sk)) || vmc_space_is_starved(flow->queue, flow))
 		return tcp_stream_memory_free(sk, wake);
-	return vmc_queue_has_room(flow->queue, flow);
+	return vmc_space_has_room(flow->queue, flow);
 }
 
 /**

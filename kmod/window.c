@@ -8,6 +8,8 @@
 
 #include "flow.h"
 #include "queue.h"
+#include "space.h"
+#include "tx.h"
 #include "window.h"
 
 static u32 window_of(const struct sock *sk)
@@ -45,5 +47,5 @@ void vmc_window_tell(struct vmc_flow *flow)
  */
 void vmc_rx_window(struct vmc_queue *q, struct vmc_flow *flow, const struct vmc_record *rec)
 {
-	vmc_queue_set_window(q, flow, le32_to_cpu(rec->window));
+	vmc_space_set_window(q, flow, le32_to_cpu(rec->window));
 }
