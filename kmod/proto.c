@@ -201,6 +201,24 @@ static int vmc_setsockopt(struct sock *sk, int level, int name, sockptr_t val, u
 }
 
 /*
+ * Another sockmap's programs on what is received: with them, bytes leave TCP's queue,
+ * and our recvmsg is TCP's. So the socket is theirs, unless it has a flow that is
+ * bound: to give that back may sleep.
+ *
+ * Context: socket locked, RCU.
+ */
+static int proto_yield_to_psock(struct sock *sk)
+{
+	const struct vmc_flow *flow = vmc_flow_of(sk);
+
+	if (!flow || flow->peer_handle)
+		return -EOPNOTSUPP;
+	/* Stacks the psock upon TCP's own proto. */
+	vmc_proto_give_back(sk);
+	return 0;
+}
+
+/*
  * Not sock_replace_proto(): it takes io_uring's zero-copy sends from the socket, for
  * protos that can't do them. Ours copies, or leaves them to TCP.
  *
@@ -215,9 +233,8 @@ static int vmc_psock_update_sk_prot(struct sock *sk, struct sk_psock *psock, boo
 			WRITE_ONCE(sk->sk_prot, psock->sk_proto);
 		return 0;
 	}
-	/* With these, bytes would leave TCP's queue, and recvmsg is TCP's. */
 	if (psock->progs.stream_parser || psock->progs.stream_verdict || psock->progs.skb_verdict)
-		return -EOPNOTSUPP;
+		return proto_yield_to_psock(sk);
 	WRITE_ONCE(sk->sk_prot, &protos[proto_is_v6(sk)][PROTO_PROGRAM]);
 	return 0;
 }
