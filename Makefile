@@ -11,8 +11,8 @@ INNER = +$(if $(filter 1,$(V)),,@)$(TOOL) make -f mk/build.mk V=$(V)
 PREFIX ?= /usr
 
 .DEFAULT_GOAL := all
-.PHONY: all kmod bpf loader man tests lab toolchain demo check check-long check-debug lint bench \
-	format install install-dkms clean distclean help
+.PHONY: all kmod bpf loader man tests lab toolchain demo check check-long check-debug check-kernel \
+	lint bench format install install-dkms clean distclean help
 
 ## build
 all: toolchain		# the module, the BPF programs, the loader (default)
@@ -47,6 +47,10 @@ check-debug: all tests lab	# the TCP tests on a kernel with KASAN and lockdep; O
 		KDIR="$$(tests/lab/debug-kernel kdir)" KMOD_OUT=build/debug/kmod kmod debug-tests
 	@tests/run --debug $(ONLY)
 
+check-kernel: all tests lab	# the kernel's own selftests, without and with vmc compared
+	@tests/kernel/build
+	@tests/run kernel
+
 lint: toolchain		# W=1, sparse, checkpatch, clang-format, shellcheck, ...
 	@tests/run lint
 
@@ -63,7 +67,7 @@ install-dkms:		# the module's source for DKMS instead of the built module
 
 clean:			# what "make" built; keeps the toolchain and the lab
 	rm -rf build/kmod build/bpf build/loader build/man build/include build/tests \
-		build/results build/lint/kmod build/debug
+		build/results build/lint/kmod build/debug build/kernel-selftests
 
 distclean: clean	# everything under build/
 	@tests/lab/lab down >/dev/null 2>&1 || true

@@ -102,10 +102,16 @@ def long():
             for p in _scripts("long")]
 
 
+def kernel():
+    """The kernel's selftests; make check-kernel builds them."""
+    return [Program("kernel", p.name, [str(p)], _timeout(p) * SCALE, lab=True)
+            for p in _scripts("kernel")]
+
+
 GROUPS = {"lint": lint, "ring": ring, "loader": loader, "lab": lab,
           "loopback": loopback, "e2e": e2e, "semantics": semantics, "debug": debug,
-          "long": long}
+          "long": long, "kernel": kernel}
 
 # Without a group named, tests/run leaves these out. semantics: until the differences that it
 # shows are gone (README.md, State).
-ONLY_BY_NAME = {"long", "debug", "semantics"}
+ONLY_BY_NAME = {"long", "debug", "semantics", "kernel"}

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The kernel's selftests that are compared, out of tools/testing/selftests."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Selftest:
+    """HOOKED: the side that connects gets another address, so that vmc adopts."""
+
+    name: str
+    folder: str
+    command: str
+    seconds: int = 120
+    hooked: bool = True
+
+    def spec(self):
+        return {"folder": self.folder, "command": self.command, "seconds": self.seconds,
+                "hooked": self.hooked}
+
+
+def net(name, command=None, **more):
+    return Selftest(name, "net", command or f"./{name}", **more)
+
+
+def progs(name, **more):
+    return Selftest(f"test_progs {name}", "bpf", f"./test_progs -v -a {name}", **more)
+
+
+# They encrypt for more than the 30 s that each test has: AES in an emulator.
+TLS_SLOW = " ".join(f"-T mutliproc_{what}" for what in (
+    "even", "readers", "writers", "sendpage_even", "sendpage_readers", "sendpage_writers"))
+
+# Those with "hooked=False" are about the addresses of sockets themselves.
+SELFTESTS = [
+    Selftest("test_sockmap", "bpf", "./test_sockmap", seconds=300),
+    Selftest("test_sockmap, one address", "bpf", "./test_sockmap", seconds=300, hooked=False),
+    progs("sockmap_listen", seconds=300),
+    progs("select_reuseport", seconds=300),
+    *[progs(name) for name in (
+        "sockmap_basic", "sockmap_ktls", "assign_reuse", "bpf_iter_setsockopt",
+        "bpf_tcp_ca", "btf_skc_cls_ingress", "cgroup_skb_sk_lookup", "cgroup_tcp_skb",
+        "cgroup_v1v2", "connect_force_port", "load_bytes_relative", "migrate_reuseport", "mptcp",
+        "setget_sockopt", "sk_assign", "sk_lookup",
+        "sk_storage_omem_uncharge", "sk_storage_tracing", "sock_destroy", "sock_fields",
+        "sock_iter_batch", "socket_cookie", "sockopt_inherit", "sockopt_multi",
+        "sockopt_qos_to_cc", "sockopt_sk", "tcp_custom_syncookie", "tcp_estats",
+        "tcp_hdr_options", "tcp_rtt", "tcpbpf_user")],
+    net("tls", f"./tls {TLS_SLOW}", seconds=300),
+    net("msg_zerocopy", "./msg_zerocopy.sh", seconds=120),
+    net("io_uring_zerocopy_tx", "./io_uring_zerocopy_tx.sh", seconds=300),
+    net("tcp_mmap", "{ ./tcp_mmap -s & } ; sleep 2; ./tcp_mmap -H 127.0.0.1; wait"),
+    net("tcp_mmap -z", "{ ./tcp_mmap -s -z & } ; sleep 2; ./tcp_mmap -H 127.0.0.1 -z; wait"),
+    net("tcp_inq"),
+    net("tcp_inq -4", "./tcp_inq -4"),
+    net("rxtimestamp", "./rxtimestamp --tcp", seconds=120),
+    net("rxtimestamp -6", "./rxtimestamp --tcp --ipv6", seconds=120),
+    net("txtimestamp", "./txtimestamp.sh", seconds=200),
+    net("epoll_busy_poll"),
+    Selftest("epoll_wakeup_test", "filesystems/epoll", "./epoll_wakeup_test", seconds=300),
+    net("reuseport_bpf"),
+    net("reuseport_bpf_cpu"),
+    net("reuseport_dualstack"),
+    net("reuseport_addr_any"),
+    net("reuseaddr_conflict", hooked=False),
+    net("reuseaddr_ports_exhausted", "./reuseaddr_ports_exhausted.sh", hooked=False),
+    net("stress_reuseport_listen", "./stress_reuseport_listen.sh"),
+    net("bind_bhash", "./bind_bhash.sh"),
+    net("bind_timewait"),
+    net("bind_wildcard"),
+    net("ip_local_port_range", 'sysctl -q -w net.ipv4.ip_local_port_range="40000 49999" && '
+        "./ip_local_port_range"),
+    net("sk_connect_zero_addr", hooked=False),
+    net("sk_bind_sendto_listen", hooked=False),
+    net("sk_so_peek_off"),
+    net("so_incoming_cpu"),
+    net("so_netns_cookie"),
+    net("socket"),
+    net("tcp_fastopen_backup_key", "./tcp_fastopen_backup_key.sh"),
+    net("fin_ack_lat", "./fin_ack_lat.sh"),
+    Selftest("mptcp_sockopt", "net/mptcp", "./mptcp_sockopt.sh", seconds=300),
+]
