@@ -364,6 +364,7 @@ void vmc_flow_postpone(struct vmc_flow *flow)
 	shift = min_t(u32, flow->nr_rejects++, FLOW_OFFER_MAX_SHIFT);
 	flow->offer_after = jiffies + (FLOW_OFFER_INTERVAL << shift);
 	flow->is_wanted = false;
+	flow->is_offered = false;
 	spin_unlock_bh(&chan->lock);
 }
 
@@ -434,6 +435,32 @@ void __vmc_flow_close(struct vmc_flow *flow, enum vmc_reason reason)
 	/* The reason before the state; pairs with vmc_flow_state(). */
 	smp_store_release(&flow->state, VMC_FLOW_CLOSED);
 	trace_vmc_flow_state(flow);
+}
+
+/**
+ * vmc_flow_seal() - a flow that is to be given back is not going to be bound
+ * @flow: the flow
+ *
+ * Then the peer has sent nothing by the ring, and cannot. Not while our offer is
+ * under way: bytes of the peer may be right behind its ACCEPT.
+ *
+ * Context: socket locked, by its spinlock or by its owner.
+ * Return: false if the flow is bound, or may be by the answer that is to come.
+ */
+bool vmc_flow_seal(struct vmc_flow *flow)
+{
+	struct vmc_chan *chan = flow->chan;
+	bool is_sealed;
+
+	/* Whoever binds the flow holds it, too; the socket's owner does not keep him. */
+	spin_lock_bh(&chan->lock);
+	if (!flow->peer_handle && !flow->is_offered) {
+		flow->is_wanted = false;
+		__vmc_flow_close(flow, VMC_REASON_GIVEN_BACK);
+	}
+	is_sealed = !flow->peer_handle && flow->state == VMC_FLOW_CLOSED;
+	spin_unlock_bh(&chan->lock);
+	return is_sealed;
 }
 
 /* Off the channel's list; its reference goes too. */

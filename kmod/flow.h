@@ -69,6 +69,7 @@ struct vmc_flow {
 	struct rhash_head key_node;
 	struct list_head chan_node; /* chan->lock */
 	bool is_wanted;		    /* chan->lock; offered, or as soon as possible */
+	bool is_offered;	    /* chan->lock; the peer has not answered yet */
 	unsigned long offer_after;  /* chan->lock; jiffies; not before */
 	u32 nr_rejects;		    /* chan->lock */
 
@@ -131,6 +132,7 @@ struct vmc_flow *vmc_flow_by_handle(struct vmc_chan *chan, u32 handle);
 struct vmc_flow *vmc_flow_by_key(const struct vmc_flow_key *key);
 void vmc_flow_want(struct vmc_flow *flow);
 void vmc_flow_postpone(struct vmc_flow *flow);
+bool vmc_flow_seal(struct vmc_flow *flow);
 void __vmc_flow_close(struct vmc_flow *flow, enum vmc_reason reason);
 void vmc_flow_leave(struct vmc_flow *flow, enum vmc_reason reason);
 void vmc_flow_detach(struct vmc_flow *flow, enum vmc_reason reason);

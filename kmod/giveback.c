@@ -62,7 +62,7 @@ void vmc_giveback_answer(struct vmc_flow *flow)
 }
 
 /* Nothing of the stream is in the ring, and nothing will be. */
-static bool giveback_is_quiet(const struct sock *sk, const struct vmc_flow *flow)
+static bool giveback_is_quiet(const struct sock *sk, struct vmc_flow *flow)
 {
 	if (flow->is_detached || flow->has_left || sk->sk_state == TCP_CLOSE)
 		return true;
@@ -70,16 +70,19 @@ static bool giveback_is_quiet(const struct sock *sk, const struct vmc_flow *flow
 	       skb_queue_empty_lockless(&flow->rx_pending);
 }
 
+/* Bound, or never going to be. An offer that is under way has to be answered first. */
+static bool giveback_is_settled(const struct sock *sk, struct vmc_flow *flow)
+{
+	return vmc_flow_seal(flow) || vmc_flow_state(flow) != VMC_FLOW_OPENING;
+}
+
 /* Lets go of the socket lock meanwhile. Rare enough to look again and again. */
-static int giveback_wait(struct sock *sk, struct vmc_flow *flow)
+static int giveback_wait(struct sock *sk, struct vmc_flow *flow,
+			 bool (*is_done)(const struct sock *sk, struct vmc_flow *flow))
 {
 	int tries = GIVEBACK_TRIES;
 
-	if (!flow->peer_handle)
-		return 0;
-	__vmc_flow_close(flow, VMC_REASON_GIVEN_BACK);
-	giveback_send(flow, VMC_REC_STOP);
-	while (!giveback_is_quiet(sk, flow)) {
+	while (!is_done(sk, flow)) {
 		if (!tries--)
 			return -EBUSY;
 		release_sock(sk);
@@ -129,6 +132,17 @@ static void giveback_leave_map(struct sock *sk)
 	rcu_read_unlock();
 }
 
+static int giveback_stop_peer(struct sock *sk, struct vmc_flow *flow)
+{
+	int err = giveback_wait(sk, flow, giveback_is_settled);
+
+	if (err || !flow->peer_handle)
+		return err;
+	__vmc_flow_close(flow, VMC_REASON_GIVEN_BACK);
+	giveback_send(flow, VMC_REC_STOP);
+	return giveback_wait(sk, flow, giveback_is_quiet);
+}
+
 /**
  * vmc_giveback() - give a socket back, with all bytes that the peer has sent
  * @sk: the socket
@@ -147,7 +161,7 @@ int vmc_giveback(struct sock *sk)
 	flow = vmc_flow_of(sk);
 	if (flow) {
 		vmc_flow_get(flow);
-		err = giveback_wait(sk, flow);
+		err = giveback_stop_peer(sk, flow);
 		if (!err) {
 			giveback_leave_map(sk);
 			vmc_proto_give_back(sk);

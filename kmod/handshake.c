@@ -61,13 +61,13 @@ void vmc_handshake_offer(struct vmc_flow *flow)
 	rec.open.handle = cpu_to_le32(flow->handle);
 	rec.open.tuple = flow->key.tuple;
 	rec.open.proof = handshake_proof(&flow->key.tuple, flow->iss, flow->irs, PROOF_OPEN);
+	flow->is_offered = true;
 	vmc_tx_control(handshake_choose_queue(flow), &rec);
 }
 
 /* The owner of the socket may close the flow at the same moment: false then. */
 static bool handshake_bind(struct vmc_flow *flow)
 {
-	vmc_path_open(flow);
 	/* A full barrier; pairs with vmc_flow_state(). */
 	if (cmpxchg(&flow->state, VMC_FLOW_OPENING, VMC_FLOW_BOUND) != VMC_FLOW_OPENING)
 		return false;
@@ -111,6 +111,33 @@ static void handshake_reject(struct vmc_queue *q, __le32 handle)
 	vmc_tx_control(q, &rec);
 }
 
+/*
+ * By the peer's offer. It may send by the ring as soon as it sees the answer, so the
+ * flow is not to be given back in between: vmc_flow_seal().
+ *
+ * Return: false if it has been closed.
+ */
+static bool handshake_take_offer(struct vmc_flow *flow, struct vmc_queue *q,
+				 const struct vmc_record *rec)
+{
+	struct vmc_chan *chan = flow->chan;
+	bool is_opening;
+
+	vmc_path_open(flow);
+	spin_lock_bh(&chan->lock);
+	is_opening = flow->state == VMC_FLOW_OPENING;
+	if (is_opening) {
+		flow->queue = q;
+		flow->peer_handle = le32_to_cpu(rec->open.handle);
+		/* In the ring before any byte of the flow. */
+		handshake_accept(flow, rec->seq);
+		if (!handshake_bind(flow))
+			vmc_handshake_close(flow);
+	}
+	spin_unlock_bh(&chan->lock);
+	return is_opening;
+}
+
 /**
  * vmc_rx_open() - the peer offers a flow
  * @q: the queue
@@ -133,14 +160,8 @@ int vmc_rx_open(struct vmc_queue *q, const struct vmc_record *rec)
 		bh_lock_sock(flow->sk);
 		/* BOUND: our offers have crossed, and it is the peer who answers. */
 		is_known = rec->open.handle && flow->state != VMC_FLOW_CLOSED;
-		if (is_known && flow->state == VMC_FLOW_OPENING) {
-			flow->queue = q;
-			flow->peer_handle = le32_to_cpu(rec->open.handle);
-			/* In the ring before any byte of the flow. */
-			handshake_accept(flow, rec->seq);
-			if (!handshake_bind(flow))
-				vmc_handshake_close(flow);
-		}
+		if (is_known && flow->state == VMC_FLOW_OPENING)
+			is_known = handshake_take_offer(flow, q, rec);
 		bh_unlock_sock(flow->sk);
 	}
 	if (!is_known)
@@ -176,6 +197,7 @@ int vmc_rx_accept(struct vmc_queue *q, const struct vmc_record *rec)
 		goto out;
 	if (rec->open.handle &&
 	    rec->open.proof == handshake_proof(&tuple, flow->irs, flow->iss, PROOF_ACCEPT)) {
+		vmc_path_open(flow);
 		flow->queue = q;
 		flow->peer_handle = le32_to_cpu(rec->open.handle);
 		if (!handshake_bind(flow))

@@ -104,11 +104,11 @@ __bpf_kfunc int bpf_vmc_sock_adopt(struct sock_common *skc, u32 peer)
 __bpf_kfunc int bpf_vmc_sock_release(struct sock_common *skc)
 {
 	struct sock *sk = kfunc_owned_sk(skc);
-	const struct vmc_flow *flow = sk ? vmc_flow_of(sk) : NULL;
+	struct vmc_flow *flow = sk ? vmc_flow_of(sk) : NULL;
 
 	if (!flow)
 		return -EINVAL;
-	if (!flow->peer_handle)
+	if (vmc_flow_seal(flow))
 		vmc_proto_give_back(sk);
 	return 0;
 }

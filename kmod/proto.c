@@ -209,9 +209,9 @@ static int vmc_setsockopt(struct sock *sk, int level, int name, sockptr_t val, u
  */
 static int proto_yield_to_psock(struct sock *sk)
 {
-	const struct vmc_flow *flow = vmc_flow_of(sk);
+	struct vmc_flow *flow = vmc_flow_of(sk);
 
-	if (!flow || flow->peer_handle)
+	if (!flow || !vmc_flow_seal(flow))
 		return -EOPNOTSUPP;
 	/* Stacks the psock upon TCP's own proto. */
 	vmc_proto_give_back(sk);
