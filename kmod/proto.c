@@ -211,6 +211,9 @@ static int proto_yield_to_psock(struct sock *sk)
 {
 	struct vmc_flow *flow = vmc_flow_of(sk);
 
+	/* A BPF program that updates a map does not wait for the owner, who may be in our proto. */
+	if (sock_owned_by_user_nocheck(sk) && softirq_count())
+		return -EOPNOTSUPP;
 	if (!flow || !vmc_flow_seal(flow))
 		return -EOPNOTSUPP;
 	/* Stacks the psock upon TCP's own proto. */
