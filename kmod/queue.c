@@ -97,12 +97,19 @@ void vmc_queue_init(struct vmc_queue *q, struct vmc_chan *chan, u16 index)
 	spin_lock_init(&q->tx_lock);
 	spin_lock_init(&q->ret_lock);
 	INIT_LIST_HEAD(&q->waiters);
-	INIT_LIST_HEAD(&q->ctrl);
 	INIT_DELAYED_WORK(&q->scan_work, vmc_rx_scan);
 	INIT_DELAYED_WORK(&q->stall_work, vmc_space_stall_work);
 	q->tx_dead = true;
 	q->is_gone = true;
 	q->rx_dead = true;
+}
+
+static void queue_free(struct vmc_queue *q)
+{
+	kvfree(q->ctrl);
+	q->ctrl = NULL;
+	kvfree(q->consumed);
+	q->consumed = NULL;
 }
 
 /**
@@ -132,10 +139,10 @@ int vmc_queue_setup(struct vmc_queue *q)
 	q->consumed = kvcalloc(q->peer.nr_data, sizeof(*q->consumed), GFP_KERNEL);
 	if (!q->consumed)
 		return -ENOMEM;
-	err = vmc_pool_init(&q->pool, q->own.nr_data, q->peer.nr_returns);
+	q->ctrl = kvcalloc(VMC_MAX_CTRL, sizeof(*q->ctrl), GFP_KERNEL);
+	err = q->ctrl ? vmc_pool_init(&q->pool, q->own.nr_data, q->peer.nr_returns) : -ENOMEM;
 	if (err) {
-		kvfree(q->consumed);
-		q->consumed = NULL;
+		queue_free(q);
 		return err;
 	}
 	rtnl_lock();
@@ -243,10 +250,9 @@ void vmc_queue_exit(struct vmc_queue *q)
 	rtnl_lock();
 	netif_napi_del(&q->napi);
 	rtnl_unlock();
-	vmc_tx_free_control(q);
 	spin_lock_bh(&q->tx_lock);
 	vmc_pool_exit(&q->pool);
+	q->nr_ctrl = 0;
 	spin_unlock_bh(&q->tx_lock);
-	kvfree(q->consumed);
-	q->consumed = NULL;
+	queue_free(q);
 }

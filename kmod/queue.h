@@ -35,7 +35,8 @@ struct vmc_queue {
 	struct list_head waiters; /* flows out of space; hold a reference */
 	bool has_reaped;	  /* since the lock was taken */
 	struct delayed_work stall_work;
-	struct list_head ctrl; /* control records that found no slot */
+	struct vmc_record *ctrl; /* control records that found no slot, in a circle */
+	u32 first_ctrl;
 	u32 nr_ctrl;
 	u64 tx_bytes;
 

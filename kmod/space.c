@@ -64,7 +64,7 @@ static int __space_slots(struct vmc_queue *q)
 bool __vmc_space_has_room(struct vmc_queue *q, struct vmc_flow *flow)
 {
 	/* Data does not overtake control records. */
-	return list_empty(&q->ctrl) && vmc_pool_has_room(&q->pool, flow) && __space_slots(q) > 0;
+	return !q->nr_ctrl && vmc_pool_has_room(&q->pool, flow) && __space_slots(q) > 0;
 }
 
 /* What changes while the flow gets on with what it waits for. */

@@ -3,19 +3,12 @@
  * Records on their way into the ring: those with bytes, from reservation to
  * publication, and control records, which may have to wait for a slot.
  */
-#include <linux/slab.h>
-
 #include "chan.h"
 #include "flow.h"
 #include "queue.h"
 #include "space.h"
 #include "stats.h"
 #include "tx.h"
-
-struct vmc_control {
-	struct list_head node;
-	struct vmc_record rec;
-};
 
 /**
  * vmc_tx_reserve() - reserve a record for up to @want bytes of a flow
@@ -134,39 +127,25 @@ static void __tx_put_control(struct vmc_queue *q, const struct vmc_record *rec)
  */
 void __vmc_tx_flush_control(struct vmc_queue *q)
 {
-	struct vmc_control *ctrl, *next;
-
-	if (list_empty(&q->ctrl) || q->tx_dead)
+	if (!q->nr_ctrl || q->tx_dead)
 		return;
-	list_for_each_entry_safe(ctrl, next, &q->ctrl, node) {
-		if (vmc_rec_room(&q->ring) <= (int)q->slots_reserved)
-			break;
-		__tx_put_control(q, &ctrl->rec);
-		list_del(&ctrl->node);
-		kfree(ctrl);
+	while (q->nr_ctrl && vmc_rec_room(&q->ring) > (int)q->slots_reserved) {
+		__tx_put_control(q, &q->ctrl[q->first_ctrl]);
+		q->first_ctrl = (q->first_ctrl + 1) % VMC_MAX_CTRL;
 		q->nr_ctrl--;
 	}
 	if (vmc_rec_publish(&q->ring))
 		__vmc_queue_notify(q);
-	if (!list_empty(&q->ctrl) && vmc_rec_room_arm(&q->ring) > (int)q->slots_reserved)
+	if (q->nr_ctrl && vmc_rec_room_arm(&q->ring) > (int)q->slots_reserved)
 		vmc_queue_kick(q);
 }
 
 static void __tx_defer_control(struct vmc_queue *q, const struct vmc_record *rec)
 {
-	struct vmc_control *ctrl;
-
-	/*
-	 * A peer that takes no records but makes us write them gets no answers. Lost,
-	 * a control record costs time: TCP's own FIN, RST, delayed ACK.
-	 */
-	if (q->nr_ctrl >= VMC_MAX_CTRL)
+	/* A peer that takes no records but makes us write them gets no answers. */
+	if (q->nr_ctrl == VMC_MAX_CTRL)
 		return;
-	ctrl = kmalloc(sizeof(*ctrl), GFP_ATOMIC | __GFP_NOWARN);
-	if (!ctrl)
-		return;
-	ctrl->rec = *rec;
-	list_add_tail(&ctrl->node, &q->ctrl);
+	q->ctrl[(q->first_ctrl + q->nr_ctrl) % VMC_MAX_CTRL] = *rec;
 	q->nr_ctrl++;
 	__vmc_tx_flush_control(q);
 }
@@ -183,7 +162,7 @@ void vmc_tx_control(struct vmc_queue *q, const struct vmc_record *rec)
 	spin_lock_bh(&q->tx_lock);
 	if (q->tx_dead)
 		goto out;
-	if (!list_empty(&q->ctrl) || vmc_rec_room(&q->ring) <= (int)q->slots_reserved) {
+	if (q->nr_ctrl || vmc_rec_room(&q->ring) <= (int)q->slots_reserved) {
 		__tx_defer_control(q, rec);
 		goto out;
 	}
@@ -192,18 +171,4 @@ void vmc_tx_control(struct vmc_queue *q, const struct vmc_record *rec)
 		__vmc_queue_notify(q);
 out:
 	spin_unlock_bh(&q->tx_lock);
-}
-
-/**
- * vmc_tx_free_control() - drop the control records that still wait for a slot
- * @q: the queue, dead
- */
-void vmc_tx_free_control(struct vmc_queue *q)
-{
-	struct vmc_control *ctrl, *next;
-
-	list_for_each_entry_safe(ctrl, next, &q->ctrl, node) {
-		list_del(&ctrl->node);
-		kfree(ctrl);
-	}
 }

@@ -27,8 +27,7 @@ bool vmc_tx_commit(struct vmc_queue *q, struct vmc_flow *flow, struct vmc_tx *tx
 void vmc_tx_abort(struct vmc_queue *q, struct vmc_tx *tx);
 void vmc_tx_control(struct vmc_queue *q, const struct vmc_record *rec);
 
-/* For space.c and queue.c; under tx_lock, and when the queue is dead. */
+/* For space.c. */
 void __vmc_tx_flush_control(struct vmc_queue *q);
-void vmc_tx_free_control(struct vmc_queue *q);
 
 #endif
