@@ -19,14 +19,14 @@
  * The end, which either side begins by Closing (dom0 does it in the backend's name):
  *
  *   stops to publish; Closing
- *                                        stops to publish, receives what is there,
- *                                        unmaps, revokes; Closed
+ *                                        stops to publish; Closing
+ *                                        receives what is there, unmaps; Closed
  *   receives what is there, unmaps,
  *   revokes; Closed
- *                                        is removed, if not online
+ *                                        revokes; is removed, if not online
  *
- * So nothing that was published is lost. A side that is alone (the other's domain
- * is gone, or its device) does all at once.
+ * So nothing that was published is lost, and nothing is revoked while it is mapped.
+ * A side that is alone (the other's domain is gone, or its device) does all at once.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -206,19 +206,28 @@ again:
 	return err;
 }
 
-static void xen_queue_free(struct xen_chan *xc, struct xen_queue *xq)
+static void xen_queue_unmap(struct xen_chan *xc, struct xen_queue *xq)
 {
 	if (xq->irq > 0)
 		unbind_from_irqhandler(xq->irq, xq);
 	else if (xq->port)
 		xenbus_free_evtchn(xc->dev, xq->port);
 	vmc_unmap_half(&xq->q->peer, xq->mapping);
+	xq->mapping = NULL;
+}
+
+static void xen_queue_revoke(struct xen_queue *xq)
+{
 	vmc_grant_end(&xq->q->own, &xq->grants);
 	vmc_half_free_pages(&xq->q->own);
 	vmc_half_exit(&xq->q->own);
 }
 
-/* The first half of the end. */
+/*
+ * The end, in three steps, each of which does those before it as well.
+ */
+
+/* We publish no more. */
 static void __xen_stop(struct xen_chan *xc)
 {
 	lockdep_assert_held(&xc->lock);
@@ -226,7 +235,7 @@ static void __xen_stop(struct xen_chan *xc)
 	vmc_chan_stop(xc->chan);
 }
 
-/* The other one: flows go on by TCP, and all that is shared with the peer ends. */
+/* Nor does the peer: flows go on by TCP, and nothing of the peer's is ours to see. */
 static void __xen_finish(struct xen_chan *xc)
 {
 	int i;
@@ -237,7 +246,17 @@ static void __xen_finish(struct xen_chan *xc)
 	xc->is_finished = true;
 	vmc_chan_finish(xc->chan);
 	for (i = 0; i < xc->nr_queues; i++)
-		xen_queue_free(xc, &xc->queues[i]);
+		xen_queue_unmap(xc, &xc->queues[i]);
+}
+
+/* The peer sees nothing of ours. If it still does, the kernel waits, page by page. */
+static void __xen_revoke(struct xen_chan *xc)
+{
+	int i;
+
+	__xen_finish(xc);
+	for (i = 0; i < xc->nr_queues; i++)
+		xen_queue_revoke(&xc->queues[i]);
 	kfree(xc->queues);
 	xc->queues = NULL;
 	xc->nr_queues = 0;
@@ -248,6 +267,13 @@ static void __xen_fatal(struct xen_chan *xc, int err, const char *what)
 {
 	__xen_stop(xc);
 	xenbus_dev_fatal(xc->dev, err, "%s", what);
+}
+
+static void __xen_closing(struct xen_chan *xc)
+{
+	__xen_stop(xc);
+	if (xc->dev->state != XenbusStateClosed)
+		xenbus_switch_state(xc->dev, XenbusStateClosing);
 }
 
 /*
@@ -330,13 +356,11 @@ static void front_backend_changed(struct xenbus_device *dev, enum xenbus_state s
 		__front_connect(xc);
 		break;
 	case XenbusStateClosing:
-		__xen_stop(xc);
-		if (dev->state != XenbusStateClosing && dev->state != XenbusStateClosed)
-			xenbus_switch_state(dev, XenbusStateClosing);
+		__xen_closing(xc);
 		break;
 	case XenbusStateUnknown: /* the backend's domain is gone */
 	case XenbusStateClosed:
-		__xen_finish(xc);
+		__xen_revoke(xc);
 		if (dev->state != XenbusStateClosed)
 			xenbus_frontend_closed(dev);
 		break;
@@ -406,12 +430,14 @@ static void back_frontend_changed(struct xenbus_device *dev, enum xenbus_state s
 		__back_connect(xc);
 		break;
 	case XenbusStateClosing:
+		/* A frontend whose guest shuts down waits for just this state. */
+		__xen_closing(xc);
 		__xen_finish(xc);
 		xenbus_switch_state(dev, XenbusStateClosed);
 		break;
 	case XenbusStateUnknown: /* the frontend's domain is gone */
 	case XenbusStateClosed:
-		__xen_finish(xc);
+		__xen_revoke(xc);
 		xenbus_switch_state(dev, XenbusStateClosed);
 		mutex_unlock(&xc->lock);
 		if (state == XenbusStateUnknown || !xenbus_dev_is_online(dev))
@@ -466,10 +492,10 @@ static const struct vmc_transport xen_transport = {
 	.poll_done = xen_poll_done,
 };
 
-static void xen_finish(struct xen_chan *xc)
+static void xen_revoke(struct xen_chan *xc)
 {
 	mutex_lock(&xc->lock);
-	__xen_finish(xc);
+	__xen_revoke(xc);
 	mutex_unlock(&xc->lock);
 }
 
@@ -481,7 +507,7 @@ static int xen_begin(struct xen_chan *xc)
 
 	dev->state = xenbus_read_driver_state(dev->nodename);
 	if (dev->state != XenbusStateInitialising) {
-		xen_finish(xc);
+		xen_revoke(xc);
 		return 0;
 	}
 	if (xen_is_frontend(dev))
@@ -515,7 +541,7 @@ static int xen_probe(struct xenbus_device *dev, const struct xenbus_device_id *i
 	return 0;
 
 err_close:
-	xen_finish(xc);
+	xen_revoke(xc);
 	flush_work(&xc->chan->connect_work);
 err_chan:
 	vmc_chan_put(xc->chan);
@@ -525,30 +551,40 @@ err_free:
 }
 
 /*
- * Leave without dom0's asking for it: stop, and give the other end a moment to stop
- * as well. Its events are not waited for: who gets here may be the thread that
+ * The other end gets there; or its node is gone, or is one to begin anew; or it takes
+ * too long. Its events are not waited for: who gets here may be the thread that
  * delivers them.
  */
+static void xen_await(struct xen_chan *xc, enum xenbus_state state, unsigned long deadline)
+{
+	enum xenbus_state other;
+
+	for (;;) {
+		other = xenbus_read_driver_state(xc->dev->otherend);
+		if (other <= XenbusStateInitialising || other >= state ||
+		    time_after(jiffies, deadline))
+			return;
+		msleep(20);
+	}
+}
+
+/* Leave without dom0's asking for it: give the other end a moment to leave as well. */
 static void xen_part(struct xen_chan *xc)
 {
-	enum xenbus_state until = xen_is_frontend(xc->dev) ? XenbusStateClosed : XenbusStateClosing;
-	int tries = 100;
+	unsigned long deadline = jiffies + 2 * HZ;
 
 	mutex_lock(&xc->lock);
 	if (xc->nr_queues && !xc->is_finished) {
-		__xen_stop(xc);
-		xenbus_switch_state(xc->dev, XenbusStateClosing);
-		while (tries--) {
-			enum xenbus_state other = xenbus_read_driver_state(xc->dev->otherend);
-
-			if (other == XenbusStateUnknown || other >= until)
-				break;
-			msleep(20);
-		}
+		__xen_closing(xc);
+		xen_await(xc, xen_is_frontend(xc->dev) ? XenbusStateClosed : XenbusStateClosing,
+			  deadline);
 	}
 	__xen_finish(xc);
 	if (xc->dev->state != XenbusStateClosed)
 		xenbus_switch_state(xc->dev, XenbusStateClosed);
+	if (xc->nr_queues)
+		xen_await(xc, XenbusStateClosed, deadline);
+	__xen_revoke(xc);
 	mutex_unlock(&xc->lock);
 }
 

@@ -5,7 +5,7 @@
  * Opening: the device first, so that a channel can come up when the first flow wants
  * it, then the views. Withdrawing: the views first, so that no new flow comes, then
  * the device, closed as toolstacks close one (online=0, state=Closing at the backend),
- * and removed when the backend is Closed, its domain gone, or its time over.
+ * and removed when both ends are Closed, the backend's domain gone, or its time over.
  *
  * A device that a guest has closed by itself (a fault, a save that did not end the
  * domain, the module unloaded) is removed and made anew, at growing intervals if it
@@ -36,6 +36,7 @@
 #define REST_SHIFT   7	   /* so at most 64 s */
 #define LIFE_MS	     60000 /* of a device that fared well */
 
+#define STATE_INIT   1
 #define STATE_CLOSED 6
 
 enum { LO, HI };
@@ -445,14 +446,22 @@ static int change_remove(struct xs_handle *xs, xs_transaction_t t, void *ctx)
 	return err ? err : store_remove(xs, t, BACKEND_DIR, pair->id[HI], pair->id[LO]);
 }
 
+/* Nothing is shared any more. The frontend comes last, unless it never began. */
+static bool has_ended(const struct pair *pair, struct xs_handle *xs, int *back)
+{
+	int front = store_read_int(xs, XBT_NULL, FRONTEND "/state", pair->id[LO], pair->id[HI]);
+
+	*back = store_read_int(xs, XBT_NULL, BACKEND "/state", pair->id[HI], pair->id[LO]);
+	return *back == -ENOENT ||
+	       (*back == STATE_CLOSED &&
+		(front == STATE_CLOSED || front == STATE_INIT || front == -ENOENT));
+}
+
 static bool may_remove(const struct pair *pair, struct xs_handle *xs, bool gone)
 {
 	int state;
 
-	if (gone)
-		return true;
-	state = store_read_int(xs, XBT_NULL, BACKEND "/state", pair->id[HI], pair->id[LO]);
-	if (state == STATE_CLOSED || state == -ENOENT)
+	if (gone || has_ended(pair, xs, &state))
 		return true;
 	if (pair_now() < pair->deadline)
 		return false;
