@@ -49,11 +49,12 @@ def kernel_counters():
     kcore = Kcore()
     found = {}
     # Not by reading all of it here, which takes seconds in an emulated guest.
-    for line in run("grep", "-E", r" (gnttab_free_count|nr_grant_frames|list_count)$",
+    for line in run("grep", "-E", r" (gnttab_free_count|nr_grant_frames|deferred_count|list_count)$",
                     "/proc/kallsyms").splitlines():
         address, _, name = line.split()
         found[name] = kcore.u32(int(address, 16))
     return {"grants": found["nr_grant_frames"] * GRANTS_PER_FRAME - found["gnttab_free_count"],
+            "revoked, still mapped": found["deferred_count"],
             "mapped pages": -found["list_count"] % PAGES_PER_SECTION}
 
 
