@@ -6,13 +6,14 @@
  *
  *   duplex listen PORT
  *   duplex [-n BYTES] [-c CONNECTIONS] [-l LENGTH] [-t SECONDS] [-S SEED]
- *          [-k] [-g MS] connect ADDRESS PORT
+ *          [-k] [-p ODDS] [-g MS] connect ADDRESS PORT
  *
  * BYTES in all, by one connection, or one sixteenth by one that stays and the others by
  * CONNECTIONS - 1 at a time, which carry up to LENGTH a direction each and are opened
  * anew. -t: by connections that stay until their time is over. -k: keepalive that gives
- * up after some 10 s, as does data that isn't acknowledged for so long. -g: report waits
- * from MS on (100). SIGTERM ends the time of -t; the listener takes what comes until then.
+ * up after some 10 s, as does data that isn't acknowledged for so long. -p: a pause of
+ * up to 20 ms behind one write or read of ODDS (1024). -g: report waits from MS on (100).
+ * SIGTERM ends the time of -t; the listener takes what comes until then.
  *
  * Each end prints, CONN and WAY (client's view: up, down) being the same at both:
  *   conn CONN tx BYTES rx BYTES RESULT     "ok", or what failed
@@ -40,15 +41,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BLOCK	   (1u << 20) /* bytes of content before it is shifted */
-#define WORDS	   (BLOCK / sizeof(uint64_t))
-#define MAX_WRITE  (1u << 20)
-#define MAX_READ   (1u << 18)
-#define UNBOUNDED  UINT64_MAX
-#define MAGIC	   0x78656c707564ull
-#define PAUSE_ODDS 1024
-#define PAUSE_MS   20
-#define GIVE_UP_S  10
+#define BLOCK	  (1u << 20) /* bytes of content before it is shifted */
+#define WORDS	  (BLOCK / sizeof(uint64_t))
+#define MAX_WRITE (1u << 20)
+#define MAX_READ  (1u << 18)
+#define UNBOUNDED UINT64_MAX
+#define MAGIC	  0x78656c707564ull
+#define PAUSE_MS  20
+#define GIVE_UP_S 10
 
 /* What a client says first, outside the contents. */
 struct hello {
@@ -70,11 +70,16 @@ static uint64_t table[2 * WORDS];
 
 static struct {
 	uint64_t total, length, seed;
-	unsigned int conns, seconds;
+	unsigned int conns, seconds, pause_odds;
 	double gap;
 	bool keepalive;
 	const char *address, *port;
-} opt = { .total = 1 << 30, .length = 16 << 20, .seed = 1, .conns = 1, .gap = 0.1 };
+} opt = { .total = 1 << 30,
+	  .length = 16 << 20,
+	  .seed = 1,
+	  .conns = 1,
+	  .pause_odds = 1024,
+	  .gap = 0.1 };
 
 static atomic_ullong sum_tx, sum_rx, sum_left, next_conn;
 static atomic_uint sum_conns, sum_failed, worst_ms;
@@ -143,7 +148,7 @@ static void maybe_pause(uint64_t *state)
 {
 	uint64_t n = xorshift(state);
 
-	if (!(n % PAUSE_ODDS))
+	if (!(n % opt.pause_odds))
 		usleep((useconds_t)(1 + (n >> 32) % (PAUSE_MS * 1000)));
 }
 
@@ -529,7 +534,7 @@ int main(int argc, char **argv)
 	bool listens;
 	int o;
 
-	while ((o = getopt(argc, argv, "n:c:l:t:S:g:k")) != -1) {
+	while ((o = getopt(argc, argv, "n:c:l:t:S:g:p:k")) != -1) {
 		uint64_t n = optarg ? strtoull(optarg, NULL, 0) : 0;
 
 		if (o == 'n')
@@ -544,6 +549,8 @@ int main(int argc, char **argv)
 			opt.seed = n;
 		else if (o == 'g')
 			opt.gap = (double)n / 1000;
+		else if (o == 'p' && n)
+			opt.pause_odds = (unsigned int)n;
 		else if (o == 'k')
 			opt.keepalive = true;
 		else

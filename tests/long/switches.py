@@ -87,13 +87,18 @@ class Vmc:
             time.sleep(0.3)
 
     def diagnose(self):
-        """What one wants to see of a transfer that stands still."""
+        """What one wants to see when something stands still."""
         said = []
-        for host in ("a", "b"):
-            for line in ("ss -tinmo | grep -v :22", "ethtool -S vmc0", "vmc-loader status",
-                         "dmesg | tail -n 20"):
+        for host in ("a", "b", "dom0"):
+            for line in ("ss -tinmo", "ethtool -S vmc0", "vmc-loader status", "dmesg | tail -n 20",
+                         "for p in $(pgrep 'vmc-loader|duplex|rmmod|xenbus'); do "
+                         "cat /proc/$p/comm /proc/$p/stack; done"):
                 said.append(f"{host}: {line}")
-                said.append(self.lab.exec(host, "sh", "-c", line, check=False))
+                try:
+                    said.append(self.lab.exec(host, "sh", "-c", f"({line}) 2>&1", timeout=20,
+                                              check=False))
+                except LabError as error:
+                    said.append(str(error))
         return "\n".join(said)
 
 
