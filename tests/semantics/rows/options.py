@@ -39,7 +39,7 @@ class BuffersBefore:
 
 
 @row("SO_SNDBUF and SO_RCVBUF of 20,000: they bound what is written ahead of the reader",
-     connect=False)
+     connect=False, mixed="the ring holds little, TCP's queue the rest")
 class BuffersBound:
     def client(t):
         s = t.pair(set_buffers(20000))
