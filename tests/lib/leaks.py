@@ -43,9 +43,12 @@ def differences(before, after):
 
 
 def left_behind(lab, guest, before, seconds=SECONDS):
-    """What is still there after some time, [] if nothing; and how long that took."""
+    """What is still there after some time, [] if nothing; how long that took; and what was
+    there until then."""
     begin = time.monotonic()
+    late = []
     while (found := differences(before, snapshot(lab, guest))) and \
             time.monotonic() - begin < seconds:
+        late = found
         time.sleep(2)
-    return found, time.monotonic() - begin
+    return found, time.monotonic() - begin, late

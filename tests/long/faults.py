@@ -28,6 +28,7 @@ class Fault:
     stall: int              # ms at most, for plain ones that end well
     is_peers: bool = False
     ends_peer: bool = False  # a new b comes
+    noise: str = "^$"       # what kernels say of the fault itself
 
 
 def _paused(bed):
@@ -103,9 +104,11 @@ def _policy(bed):
 
 
 FAULTS = [
-    Fault("peer paused for 30 s", _paused, OK, DEAD, 10, 45000, is_peers=True),
+    Fault("peer paused for 30 s", _paused, OK, DEAD, 10, 45000, is_peers=True,
+          noise="soft lockup"),
     Fault("peer destroyed", _destroyed, GONE, DEAD, 5, 0, is_peers=True, ends_peer=True),
-    Fault("peer crashed", _crashed, GONE, DEAD, 5, 0, is_peers=True, ends_peer=True),
+    Fault("peer crashed", _crashed, GONE, DEAD, 5, 0, is_peers=True, ends_peer=True,
+          noise="^b: "),
     Fault("peer rebooted", _rebooted, GONE, GONE, 5, 0, is_peers=True, ends_peer=True),
     Fault("peer saved, restored", _saved, OK, OK | DEAD, 10, 45000, is_peers=True),
     Fault("dom0's network gone for 5 s", _network, OK, OK, 10, 15000, is_peers=True),
