@@ -49,6 +49,7 @@
 #include "xenbus.h"
 
 #define XEN_MAX_QUEUES 16
+#define XEN_PATIENCE   (2 * HZ) /* with the other end, with programs */
 
 struct xen_queue {
 	struct vmc_queue *q;
@@ -60,15 +61,21 @@ struct xen_queue {
 #define XEN_QUEUE_EOI 0 /* the interrupt waits for its end */
 };
 
+/* Of the device; and of its end, which may outlast it. */
 struct xen_chan {
-	struct xenbus_device *dev;
+	refcount_t refcnt;
+	struct xenbus_device *dev; /* holds a reference */
 	struct vmc_chan *chan;
 	struct work_struct fail_work;
+	struct work_struct finish_work;
+	struct completion finished;
 
 	struct mutex lock; /* set-up and end; and: */
 	bool is_wanted;	   /* frontend: by a flow */
 	bool is_stopped;
+	bool is_finishing; /* or finished */
 	bool is_finished;
+	bool is_removed; /* the device: no more talk of states */
 	u16 nr_queues;
 	struct xen_queue *queues;
 };
@@ -224,7 +231,7 @@ static void xen_queue_revoke(struct xen_queue *xq)
 }
 
 /*
- * The end, in three steps, each of which does those before it as well.
+ * The end, in three steps.
  */
 
 /* We publish no more. */
@@ -235,18 +242,22 @@ static void __xen_stop(struct xen_chan *xc)
 	vmc_chan_stop(xc->chan);
 }
 
-/* Nor does the peer: flows go on by TCP, and nothing of the peer's is ours to see. */
-static void __xen_finish(struct xen_chan *xc)
+/*
+ * Nor does the peer: flows go on by TCP, and nothing of the peer's is ours to see. That
+ * takes the lock of each flow's socket, which a program may hold for as long as it
+ * likes, so it has a thread of its own; the states are looked at again behind it.
+ *
+ * Return: is it done?
+ */
+static bool __xen_finish(struct xen_chan *xc)
 {
-	int i;
-
 	__xen_stop(xc);
-	if (xc->is_finished)
-		return;
-	xc->is_finished = true;
-	vmc_chan_finish(xc->chan);
-	for (i = 0; i < xc->nr_queues; i++)
-		xen_queue_unmap(xc, &xc->queues[i]);
+	if (!xc->is_finishing) {
+		xc->is_finishing = true;
+		refcount_inc(&xc->refcnt);
+		queue_work(vmc_wq, &xc->finish_work);
+	}
+	return xc->is_finished;
 }
 
 /* The peer sees nothing of ours. If it still does, the kernel waits, page by page. */
@@ -254,7 +265,6 @@ static void __xen_revoke(struct xen_chan *xc)
 {
 	int i;
 
-	__xen_finish(xc);
 	for (i = 0; i < xc->nr_queues; i++)
 		xen_queue_revoke(&xc->queues[i]);
 	kfree(xc->queues);
@@ -342,11 +352,10 @@ static void __front_connect(struct xen_chan *xc)
 	xenbus_switch_state(xc->dev, XenbusStateConnected);
 }
 
-static void front_backend_changed(struct xenbus_device *dev, enum xenbus_state state)
+static void __front_changed(struct xen_chan *xc, enum xenbus_state state)
 {
-	struct xen_chan *xc = dev_get_drvdata(&dev->dev);
+	struct xenbus_device *dev = xc->dev;
 
-	mutex_lock(&xc->lock);
 	switch (state) {
 	case XenbusStateInitWait:
 	case XenbusStateInitialised:
@@ -360,6 +369,8 @@ static void front_backend_changed(struct xenbus_device *dev, enum xenbus_state s
 		break;
 	case XenbusStateUnknown: /* the backend's domain is gone */
 	case XenbusStateClosed:
+		if (!__xen_finish(xc))
+			break;
 		__xen_revoke(xc);
 		if (dev->state != XenbusStateClosed)
 			xenbus_frontend_closed(dev);
@@ -367,7 +378,6 @@ static void front_backend_changed(struct xenbus_device *dev, enum xenbus_state s
 	default:
 		break;
 	}
-	mutex_unlock(&xc->lock);
 }
 
 /*
@@ -420,11 +430,10 @@ static void __back_connect(struct xen_chan *xc)
 	xenbus_switch_state(dev, XenbusStateConnected);
 }
 
-static void back_frontend_changed(struct xenbus_device *dev, enum xenbus_state state)
+static void __back_changed(struct xen_chan *xc, enum xenbus_state state)
 {
-	struct xen_chan *xc = dev_get_drvdata(&dev->dev);
+	struct xenbus_device *dev = xc->dev;
 
-	mutex_lock(&xc->lock);
 	switch (state) {
 	case XenbusStateInitialised:
 		__back_connect(xc);
@@ -432,26 +441,72 @@ static void back_frontend_changed(struct xenbus_device *dev, enum xenbus_state s
 	case XenbusStateClosing:
 		/* A frontend whose guest shuts down waits for just this state. */
 		__xen_closing(xc);
-		__xen_finish(xc);
-		xenbus_switch_state(dev, XenbusStateClosed);
+		if (__xen_finish(xc))
+			xenbus_switch_state(dev, XenbusStateClosed);
 		break;
 	case XenbusStateUnknown: /* the frontend's domain is gone */
 	case XenbusStateClosed:
+		if (!__xen_finish(xc))
+			break;
 		__xen_revoke(xc);
 		xenbus_switch_state(dev, XenbusStateClosed);
-		mutex_unlock(&xc->lock);
-		if (state == XenbusStateUnknown || !xenbus_dev_is_online(dev))
-			device_unregister(&dev->dev);
-		return;
+		break;
 	default:
 		break;
 	}
-	mutex_unlock(&xc->lock);
 }
 
 /*
  * Both.
  */
+
+static void __xen_changed(struct xen_chan *xc, enum xenbus_state state)
+{
+	if (xen_is_frontend(xc->dev))
+		__front_changed(xc, state);
+	else
+		__back_changed(xc, state);
+}
+
+/* dom0 removes the device when both ends are closed. */
+static void xen_otherend_changed(struct xenbus_device *dev, enum xenbus_state state)
+{
+	struct xen_chan *xc = dev_get_drvdata(&dev->dev);
+
+	mutex_lock(&xc->lock);
+	__xen_changed(xc, state);
+	mutex_unlock(&xc->lock);
+}
+
+static void xen_put(struct xen_chan *xc)
+{
+	if (!refcount_dec_and_test(&xc->refcnt))
+		return;
+	cancel_work_sync(&xc->fail_work);
+	flush_work(&xc->chan->connect_work);
+	vmc_chan_put(xc->chan);
+	put_device(&xc->dev->dev);
+	kfree(xc);
+}
+
+static void xen_finish_work(struct work_struct *work)
+{
+	struct xen_chan *xc = container_of(work, struct xen_chan, finish_work);
+	int i;
+
+	vmc_chan_finish(xc->chan);
+	mutex_lock(&xc->lock);
+	for (i = 0; i < xc->nr_queues; i++)
+		xen_queue_unmap(xc, &xc->queues[i]);
+	xc->is_finished = true;
+	if (xc->is_removed)
+		__xen_revoke(xc);
+	else
+		__xen_changed(xc, xenbus_read_driver_state(xc->dev->otherend));
+	mutex_unlock(&xc->lock);
+	complete_all(&xc->finished);
+	xen_put(xc);
+}
 
 static void xen_connect(struct vmc_chan *chan)
 {
@@ -460,10 +515,13 @@ static void xen_connect(struct vmc_chan *chan)
 
 	mutex_lock(&xc->lock);
 	xc->is_wanted = true;
+	if (xc->is_stopped)
+		goto out;
 	if (xen_is_frontend(dev))
 		__front_try_setup(xc, xenbus_read_driver_state(dev->otherend));
-	else if (!xc->is_stopped && dev->state == XenbusStateInitWait)
+	else if (dev->state == XenbusStateInitWait)
 		xenbus_switch_state(dev, XenbusStateInitialised);
+out:
 	mutex_unlock(&xc->lock);
 }
 
@@ -492,13 +550,6 @@ static const struct vmc_transport xen_transport = {
 	.poll_done = xen_poll_done,
 };
 
-static void xen_revoke(struct xen_chan *xc)
-{
-	mutex_lock(&xc->lock);
-	__xen_revoke(xc);
-	mutex_unlock(&xc->lock);
-}
-
 /* A node that somebody has closed is none to begin with: the broker makes a new one. */
 static int xen_begin(struct xen_chan *xc)
 {
@@ -507,7 +558,9 @@ static int xen_begin(struct xen_chan *xc)
 
 	dev->state = xenbus_read_driver_state(dev->nodename);
 	if (dev->state != XenbusStateInitialising) {
-		xen_revoke(xc);
+		mutex_lock(&xc->lock);
+		__xen_finish(xc);
+		mutex_unlock(&xc->lock);
 		return 0;
 	}
 	if (xen_is_frontend(dev))
@@ -516,38 +569,6 @@ static int xen_begin(struct xen_chan *xc)
 		      xenbus_printf(XBT_NIL, dev->nodename, VMC_XS_MAX_QUEUES, "%u",
 				    vmc_max_queues());
 	return err ?: xenbus_switch_state(dev, XenbusStateInitWait);
-}
-
-static int xen_probe(struct xenbus_device *dev, const struct xenbus_device_id *id)
-{
-	struct xen_chan *xc = kzalloc(sizeof(*xc), GFP_KERNEL);
-	int err = -ENOMEM;
-
-	if (!xc)
-		return err;
-	mutex_init(&xc->lock);
-	INIT_WORK(&xc->fail_work, xen_fail_work);
-	xc->dev = dev;
-	xc->chan = vmc_chan_alloc(dev->otherend_id, &xen_transport, xc);
-	if (!xc->chan)
-		goto err_free;
-	dev_set_drvdata(&dev->dev, xc);
-	err = vmc_chan_register(xc->chan);
-	if (err)
-		goto err_chan;
-	err = xen_begin(xc);
-	if (err)
-		goto err_close;
-	return 0;
-
-err_close:
-	xen_revoke(xc);
-	flush_work(&xc->chan->connect_work);
-err_chan:
-	vmc_chan_put(xc->chan);
-err_free:
-	kfree(xc);
-	return err;
 }
 
 /*
@@ -568,23 +589,33 @@ static void xen_await(struct xen_chan *xc, enum xenbus_state state, unsigned lon
 	}
 }
 
-/* Leave without dom0's asking for it: give the other end a moment to leave as well. */
-static void xen_part(struct xen_chan *xc)
+/*
+ * Leave without dom0's asking for it: give the other end a moment to leave as well, and
+ * programs as long as @patience to let go of their sockets.
+ */
+static void xen_part(struct xen_chan *xc, unsigned long patience)
 {
-	unsigned long deadline = jiffies + 2 * HZ;
+	unsigned long deadline = jiffies + XEN_PATIENCE;
 
 	mutex_lock(&xc->lock);
-	if (xc->nr_queues && !xc->is_finished) {
+	if (xc->nr_queues && !xc->is_finishing) {
 		__xen_closing(xc);
 		xen_await(xc, xen_is_frontend(xc->dev) ? XenbusStateClosed : XenbusStateClosing,
 			  deadline);
 	}
 	__xen_finish(xc);
+	mutex_unlock(&xc->lock);
+
+	wait_for_completion_timeout(&xc->finished, patience);
+
+	mutex_lock(&xc->lock);
 	if (xc->dev->state != XenbusStateClosed)
 		xenbus_switch_state(xc->dev, XenbusStateClosed);
-	if (xc->nr_queues)
-		xen_await(xc, XenbusStateClosed, deadline);
-	__xen_revoke(xc);
+	if (xc->is_finished) {
+		if (xc->nr_queues)
+			xen_await(xc, XenbusStateClosed, deadline);
+		__xen_revoke(xc);
+	}
 	mutex_unlock(&xc->lock);
 }
 
@@ -593,11 +624,51 @@ static void xen_remove(struct xenbus_device *dev)
 {
 	struct xen_chan *xc = dev_get_drvdata(&dev->dev);
 
-	xen_part(xc);
-	cancel_work_sync(&xc->fail_work);
-	flush_work(&xc->chan->connect_work);
-	vmc_chan_put(xc->chan);
-	kfree(xc);
+	xen_part(xc, XEN_PATIENCE);
+	mutex_lock(&xc->lock);
+	xc->is_removed = true;
+	mutex_unlock(&xc->lock);
+	xen_put(xc);
+}
+
+static struct xen_chan *xen_alloc(struct xenbus_device *dev)
+{
+	struct xen_chan *xc = kzalloc(sizeof(*xc), GFP_KERNEL);
+
+	if (!xc)
+		return NULL;
+	refcount_set(&xc->refcnt, 1);
+	mutex_init(&xc->lock);
+	INIT_WORK(&xc->fail_work, xen_fail_work);
+	INIT_WORK(&xc->finish_work, xen_finish_work);
+	init_completion(&xc->finished);
+	xc->chan = vmc_chan_alloc(dev->otherend_id, &xen_transport, xc);
+	if (!xc->chan) {
+		kfree(xc);
+		return NULL;
+	}
+	get_device(&dev->dev);
+	xc->dev = dev;
+	return xc;
+}
+
+static int xen_probe(struct xenbus_device *dev, const struct xenbus_device_id *id)
+{
+	struct xen_chan *xc = xen_alloc(dev);
+	int err;
+
+	if (!xc)
+		return -ENOMEM;
+	dev_set_drvdata(&dev->dev, xc);
+	err = vmc_chan_register(xc->chan);
+	if (err) {
+		xen_put(xc);
+		return err;
+	}
+	err = xen_begin(xc);
+	if (err)
+		xen_remove(dev);
+	return err;
 }
 
 /*
@@ -609,7 +680,8 @@ static void xen_remove(struct xenbus_device *dev)
 
 static int xen_suspend(struct xenbus_device *dev)
 {
-	xen_part(dev_get_drvdata(&dev->dev));
+	/* Nothing may be shared behind this: however long it takes. */
+	xen_part(dev_get_drvdata(&dev->dev), MAX_SCHEDULE_TIMEOUT);
 	return 0;
 }
 
@@ -638,7 +710,7 @@ static struct xenbus_driver front_driver = {
 	.probe = xen_probe,
 	.remove = xen_remove,
 	.suspend = xen_suspend,
-	.otherend_changed = front_backend_changed,
+	.otherend_changed = xen_otherend_changed,
 	.not_essential = true,
 	.allow_rebind = true,
 	.driver.dev_groups = vmc_xenbus_attr_groups,
@@ -648,7 +720,7 @@ static struct xenbus_driver back_driver = {
 	.ids = xen_ids,
 	.probe = xen_probe,
 	.remove = xen_remove,
-	.otherend_changed = back_frontend_changed,
+	.otherend_changed = xen_otherend_changed,
 	.allow_rebind = true,
 	.driver.dev_groups = vmc_xenbus_attr_groups,
 	.driver.pm = &back_pm_ops,
