@@ -232,6 +232,7 @@ void vmc_chan_stop(struct vmc_chan *chan)
 /**
  * vmc_chan_finish() - end the channel, all of its flows go on by TCP
  * @chan: the channel, stopped; so has the peer, or it is gone
+ * @is_peer_gone: it takes nothing any more of what we have published
  *
  * Nothing touches a page of the peer, or one of ours that it can see, after the
  * return, so the transport may then unmap and revoke; a page to which user space
@@ -243,15 +244,16 @@ void vmc_chan_stop(struct vmc_chan *chan)
  *
  * Context: process; by the transport, once.
  */
-void vmc_chan_finish(struct vmc_chan *chan)
+void vmc_chan_finish(struct vmc_chan *chan, bool is_peer_gone)
 {
+	enum vmc_reason reason = is_peer_gone ? VMC_REASON_PEER_GONE : VMC_REASON_CHAN_CLOSED;
 	struct vmc_flow *flow;
 	u16 i;
 
 	for (i = 0; chan->was_connected && i < chan->nr_queues; i++)
 		vmc_queue_finish(&chan->queues[i]);
 	while ((flow = chan_first_flow(chan))) {
-		vmc_flow_leave(flow, VMC_REASON_CHAN_CLOSED);
+		vmc_flow_leave(flow, reason);
 		vmc_flow_put(flow);
 		cond_resched();
 	}

@@ -14,6 +14,7 @@
 #include "space.h"
 #include "stats.h"
 #include "trace.h"
+#include "tx.h"
 
 static const struct rhashtable_params flow_sock_params = {
 	.key_len = sizeof(struct sock *),
@@ -485,13 +486,16 @@ static void flow_unlink(struct vmc_flow *flow)
  * @flow: the flow
  * @reason: why
  *
- * Bytes that lie in the peer's pages are copied out, so that they may go.
+ * Bytes that lie in the peer's pages are copied out, so that they may go. Bytes that a
+ * peer has not taken when it is gone count as acknowledged, and TCP would not miss
+ * them: the connection ends by the error that TCP would come to.
  *
  * Context: process. The queues have stopped.
  */
 void vmc_flow_leave(struct vmc_flow *flow, enum vmc_reason reason)
 {
 	struct sock *sk = flow->sk;
+	bool has_lost;
 
 	flow_unlink(flow);
 	lock_sock(sk);
@@ -499,7 +503,11 @@ void vmc_flow_leave(struct vmc_flow *flow, enum vmc_reason reason)
 	vmc_rx_copy_out(sk);
 	vmc_rx_copy_out_pending(&flow->rx_pending);
 	flow->has_left = true;
+	has_lost = reason == VMC_REASON_PEER_GONE && flow->has_used_ring &&
+		   vmc_tx_has_lost(flow->queue, flow);
 	release_sock(sk);
+	if (has_lost)
+		tcp_abort(sk, ETIMEDOUT);
 	/* Whoever waits for the ring may go on by TCP. */
 	vmc_flow_write_space(flow);
 }

@@ -28,6 +28,7 @@ uses_ring() {
 }
 carries() { eventually "$1" uses_ring && connection_lives; }
 xl() { $lab exec -n -t 180 dom0 xl "$@"; }
+client_has_ended() { on a '! grep -qs "[e]cho_client" /proc/[0-9]*/cmdline'; }
 faults_are_none() { is "" "$($lab check-console)"; }
 peers_are() { is "$2" "$(peers "$1")"; }
 
@@ -66,5 +67,11 @@ ok "b sees it there" eventually 20 peers_are b "4 a 10.0.0.1 fd00::1"
 ok "a sees b" eventually 60 peers_are a "3 b 10.0.0.2 fd00::2"
 ok "the old device is gone in a" on a "! ls -d /sys/bus/xen/devices/vmc-* 2>/dev/null | grep ."
 ok "the connection goes by the ring again" carries 60
+
+# A byte that the ring has carried has no copy left, so this is to be known
+ok "b is paused; a waits for its answer" xl pause b
+sleep 1
+ok "b is destroyed" xl destroy b
+ok "the connection ends, without keepalive" eventually 15 client_has_ended
 ok "no kernel complained" faults_are_none
 ktap_end
