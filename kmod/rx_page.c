@@ -8,6 +8,9 @@
  * (splice does, for as long as it likes): our mapping is its only reference.
  * Segments that can't go back yet are counted, and go with the next segment of
  * the page or by the scan.
+ *
+ * Where pages of the peer must not show, bytes are copied. Their segments are held
+ * until the copy is consumed all the same: they are what bounds the sender.
  */
 #include <linux/mm.h>
 #include <linux/skbuff.h>
@@ -92,7 +95,7 @@ void vmc_rx_scan(struct work_struct *work)
 		queue_delayed_work(vmc_wq, &q->scan_work, RX_SCAN_INTERVAL);
 }
 
-static void rx_ubuf_complete(struct sk_buff *skb, struct ubuf_info *ubuf, bool success)
+static void rx_ubuf_put(struct ubuf_info *ubuf)
 {
 	struct rx_ubuf *u = container_of(ubuf, struct rx_ubuf, ubuf);
 	struct vmc_queue *q = u->q;
@@ -111,6 +114,11 @@ static void rx_ubuf_complete(struct sk_buff *skb, struct ubuf_info *ubuf, bool s
 	}
 	vmc_chan_put(q->chan);
 	kmem_cache_free(rx_ubuf_cache, u);
+}
+
+static void rx_ubuf_complete(struct sk_buff *skb, struct ubuf_info *ubuf, bool success)
+{
+	rx_ubuf_put(ubuf);
 }
 
 static const struct ubuf_info_ops rx_ubuf_ops = {
@@ -132,12 +140,39 @@ static void rx_rfree(struct sk_buff *skb)
 	sock_rfree(skb);
 }
 
+/* Of a copy, whose destructor_arg is no business of the kernel's any more. */
+static void rx_rfree_copy(struct sk_buff *skb)
+{
+	rx_ubuf_put(skb_uarg(skb));
+	sock_rfree(skb);
+}
+
+static bool rx_is_copy(const struct sk_buff *skb)
+{
+	return skb->destructor == rx_rfree_copy;
+}
+
+/* Return: 0, or -ENOMEM, then nothing happened. */
+static int rx_copy(struct sk_buff *skb, gfp_t gfp)
+{
+	struct ubuf_info *ubuf = skb_uarg(skb);
+
+	refcount_inc(&ubuf->refcnt);
+	if (skb_copy_ubufs(skb, gfp)) {
+		rx_ubuf_put(ubuf);
+		return -ENOMEM;
+	}
+	skb_shinfo(skb)->destructor_arg = ubuf;
+	skb->destructor = rx_rfree_copy;
+	return 0;
+}
+
 /**
  * vmc_rx_charge() - make the socket own the skb
  * @skb: the skb
  * @sk: the socket
  *
- * Only what this guest has allocated is charged: the pages are the sender's,
+ * Only what this guest has allocated is charged: pages are the sender's,
  * bounded by the flow's share of its pool. Memory pressure does not refuse it,
  * for there is no one who would send the bytes again.
  *
@@ -147,7 +182,8 @@ void vmc_rx_charge(struct sk_buff *skb, struct sock *sk)
 {
 	sk_rmem_schedule(sk, skb, skb->truesize);
 	skb->sk = sk;
-	skb->destructor = rx_rfree;
+	if (!rx_is_copy(skb))
+		skb->destructor = rx_rfree;
 	atomic_add(skb->truesize, &sk->sk_rmem_alloc);
 	sk_mem_charge(sk, skb->truesize);
 }
@@ -281,7 +317,7 @@ void vmc_rx_return_segs(struct vmc_queue *q, const struct vmc_record *rec)
  * vmc_rx_copy() - the bytes of an skb that no socket owns yet move into our memory
  * @skb: of vmc_rx_build_skb()
  *
- * Its segments are returned; what it occupies is charged to the socket.
+ * What it occupies is charged to the socket, to which vmc_rx_charge() is to give it.
  *
  * Context: any but hardirq.
  * Return: 0, or -ENOMEM, then nothing happened.
@@ -290,7 +326,7 @@ int vmc_rx_copy(struct sk_buff *skb)
 {
 	if (!rx_is_ours(skb) || !skb->len)
 		return 0;
-	if (skb_copy_ubufs(skb, GFP_ATOMIC | __GFP_NOWARN))
+	if (rx_copy(skb, GFP_ATOMIC | __GFP_NOWARN))
 		return -ENOMEM;
 	skb->truesize += skb->data_len;
 	return 0;
@@ -301,7 +337,9 @@ static void rx_copy_out(struct sk_buff *skb)
 {
 	while (rx_is_ours(skb) && skb_copy_ubufs(skb, GFP_KERNEL | __GFP_NOFAIL))
 		cond_resched();
-	if (skb->destructor == rx_rfree)
+	if (rx_is_copy(skb))
+		rx_ubuf_put(skb_uarg(skb));
+	if (skb->destructor == rx_rfree || rx_is_copy(skb))
 		skb->destructor = sock_rfree;
 }
 
@@ -327,8 +365,12 @@ void vmc_rx_copy_out(struct sock *sk)
  */
 void vmc_rx_want_copies(struct vmc_flow *flow)
 {
+	struct sk_buff *skb;
+
 	WRITE_ONCE(flow->wants_copies, true);
-	vmc_rx_copy_out(flow->sk);
+	skb_queue_walk(&flow->sk->sk_receive_queue, skb)
+		while (rx_is_ours(skb) && rx_copy(skb, GFP_KERNEL | __GFP_NOFAIL))
+			cond_resched();
 }
 
 /**

@@ -52,14 +52,20 @@ static void rx_queue(struct sock *sk, struct sk_buff *skb)
 		sk->sk_data_ready(sk);
 }
 
-/*
- * Copies are this guest's memory, so they end at the receive buffer. The rest waits in
- * the sender's pages until somebody reads.
- */
-static bool rx_may_copy(const struct sock *sk)
+/* Copies are this guest's memory: no more than a peer has pages that it may fill. */
+static bool rx_may_copy(const struct vmc_flow *flow)
 {
-	return atomic_read(&sk->sk_rmem_alloc) <= READ_ONCE(sk->sk_rcvbuf) ||
-	       skb_queue_empty(&sk->sk_receive_queue);
+	const struct sock *sk = flow->sk;
+	u32 bound = READ_ONCE(sk->sk_rcvbuf) + flow->queue->peer.nr_data * VMC_PAGE_SIZE;
+
+	return atomic_read(&sk->sk_rmem_alloc) <= bound || skb_queue_empty(&sk->sk_receive_queue);
+}
+
+/* Would TCP take a segment now? */
+static bool rx_has_space(const struct sock *sk)
+{
+	return atomic_read(&sk->sk_rmem_alloc) <= READ_ONCE(sk->sk_rcvbuf) &&
+	       tcp_receive_window(tcp_sk(sk));
 }
 
 enum rx_result {
@@ -71,7 +77,7 @@ enum rx_result {
 static enum rx_result rx_deliver_plain(struct vmc_flow *flow, struct sk_buff *skb)
 {
 	if (READ_ONCE(flow->wants_copies)) {
-		if (!rx_may_copy(flow->sk))
+		if (!rx_may_copy(flow))
 			return RX_READER;
 		if (vmc_rx_copy(skb))
 			return RX_AGAIN;
@@ -99,7 +105,7 @@ static enum rx_result rx_deliver(struct vmc_flow *flow, struct sk_buff *skb)
 	vmc_stat_inc(rx_crafted);
 	__vmc_rx_segment(sk, skb);
 	if (sk->sk_state != TCP_CLOSE && after(end_seq, tp->rcv_nxt))
-		return tcp_receive_window(tp) ? RX_AGAIN : RX_READER;
+		return rx_has_space(sk) ? RX_AGAIN : RX_READER;
 	kfree_skb(skb);
 	return RX_DONE;
 }
@@ -134,8 +140,8 @@ static void rx_reset_if_lost(struct vmc_flow *flow)
  * @flow: the flow
  *
  * Stops at a record that has to wait: for bytes that are on their way by TCP; for
- * memory, or a socket filter that drops it; or for space in the receive buffer, which
- * there is when somebody reads.
+ * memory, or a socket filter that drops it; or for space in the receive buffer, when
+ * they go the long way. That there is when somebody reads.
  *
  * Context: BH off, socket's spinlock held; the flow under RCU, since delivering
  * an RST may destroy the socket.
