@@ -81,6 +81,9 @@ static bool flow_is_adoptable(const struct sock *sk)
 		return false;
 	if (inet_csk_has_ulp(sk))
 		return false;
+	/* Somebody is about to make it his own. */
+	if (vmc_sock_was_given_back(sk))
+		return false;
 	/* The kernel's own sockets have their own ideas of sk_user_data. */
 	if (sk->sk_kern_sock)
 		return false;

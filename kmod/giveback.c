@@ -116,19 +116,18 @@ static struct bpf_map *giveback_find_map(struct sk_psock *psock)
  * With its program the socket loses its sk_psock, unless it is in other maps, too: not
  * everybody wants a socket that has one.
  */
-static void giveback_leave_map(struct sock *sk)
+static void giveback_leave_maps(struct sock *sk)
 {
+	u64 cookie = atomic64_read(&sk->sk_cookie);
 	struct sk_psock *psock;
 	struct bpf_map *map;
 
 	rcu_read_lock();
-	psock = sk_psock(sk);
-	map = psock ? giveback_find_map(psock) : NULL;
-	if (map) {
-		u64 cookie = atomic64_read(&sk->sk_cookie);
-
-		map->ops->map_delete_elem(map, &cookie);
-	}
+	/* A map that is being freed deletes no more: then it is left by that. */
+	do {
+		psock = sk_psock(sk);
+		map = psock ? giveback_find_map(psock) : NULL;
+	} while (map && !map->ops->map_delete_elem(map, &cookie));
 	rcu_read_unlock();
 }
 
@@ -158,12 +157,12 @@ int vmc_giveback(struct sock *sk)
 	int err = 0;
 
 	lock_sock(sk);
-	flow = vmc_flow_of(sk);
-	if (flow) {
+	/* While the lock was let go, a flow that had left its channel may have been replaced. */
+	while (!err && (flow = vmc_flow_of(sk))) {
 		vmc_flow_get(flow);
 		err = giveback_stop_peer(sk, flow);
-		if (!err) {
-			giveback_leave_map(sk);
+		if (!err && vmc_flow_of(sk) == flow) {
+			giveback_leave_maps(sk);
 			vmc_proto_give_back(sk);
 		}
 		vmc_flow_put(flow);

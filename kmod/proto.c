@@ -325,7 +325,10 @@ void vmc_proto_detach(struct sock *sk)
 		proto_restack_psock(sk, psock);
 		sk_psock_put(sk, psock);
 	} else {
+		/* A psock that is just going may be putting our proto back. */
+		write_lock_bh(&sk->sk_callback_lock);
 		WRITE_ONCE(sk->sk_prot, proto_stock(sk));
+		write_unlock_bh(&sk->sk_callback_lock);
 	}
 }
 

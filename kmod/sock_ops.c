@@ -106,6 +106,12 @@ static void vmc_destruct_v6(struct sock *sk)
 	destruct(sk, true);
 }
 
+/* Context: socket locked. */
+bool vmc_sock_was_given_back(const struct sock *sk)
+{
+	return sk->sk_destruct == vmc_destruct_v4 || sk->sk_destruct == vmc_destruct_v6;
+}
+
 /**
  * vmc_sock_pin_module() - the module stays until the socket is gone
  * @sk: the socket, which is given back
@@ -117,7 +123,7 @@ static void vmc_destruct_v6(struct sock *sk)
  */
 void vmc_sock_pin_module(struct sock *sk)
 {
-	if (sk->sk_destruct == vmc_destruct_v4 || sk->sk_destruct == vmc_destruct_v6)
+	if (vmc_sock_was_given_back(sk))
 		return;
 	/* With a destructor that we don't know, it stays for good. */
 	__module_get(THIS_MODULE);
