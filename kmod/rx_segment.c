@@ -83,7 +83,8 @@ static bool segment_pass_filter(struct sock *sk, struct sk_buff *skb)
 {
 	u32 len = skb->len;
 
-	if (likely(!rcu_access_pointer(sk->sk_filter)))
+	/* An RST of ours tells of bytes that are lost: not for a filter to judge. */
+	if (likely(!rcu_access_pointer(sk->sk_filter)) || tcp_hdr(skb)->rst)
 		return true;
 	if (sk_filter_trim_cap(sk, skb, sizeof(struct tcphdr)))
 		return false;
