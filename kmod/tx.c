@@ -162,9 +162,12 @@ void __vmc_tx_flush_control(struct vmc_queue *q)
 
 static void __tx_defer_control(struct vmc_queue *q, const struct vmc_record *rec)
 {
-	/* A peer that takes no records but makes us write them gets no answers. */
-	if (q->nr_ctrl == VMC_MAX_CTRL)
+	/* Each of them counts, so a peer that takes none has its channel closed. */
+	if (q->nr_ctrl == VMC_MAX_CTRL) {
+		q->is_broken = true;
+		vmc_queue_kick(q);
 		return;
+	}
 	q->ctrl[(q->first_ctrl + q->nr_ctrl) % VMC_MAX_CTRL] = *rec;
 	q->nr_ctrl++;
 	__vmc_tx_flush_control(q);
