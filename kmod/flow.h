@@ -91,10 +91,11 @@ struct vmc_flow {
 	u32 verdict_bytes; /* for which the last verdict still holds */
 	bool verdict_ring; /* the verdict: by the ring */
 	bool has_used_ring;
-	enum vmc_hold hold; /* read by pollers, too */
-	bool is_corked;	    /* by the user, but not while we hold */
-	u32 nr_sends;	    /* before BOUND */
-	u32 path_stamp;	    /* tcp_jiffies32 when the path last saw a segment for sure */
+	enum vmc_hold hold;		/* read by pollers, too */
+	bool is_corked;			/* by the user, but not while we hold */
+	u32 nr_sends;			/* before BOUND */
+	struct task_struct *tcp_sender; /* in tcp_sendmsg_locked(); never dereferenced */
+	u32 path_stamp; /* tcp_jiffies32 when the path last saw a segment for sure */
 
 	/* Queue's tx_lock. */
 	u32 tx_pages;

@@ -69,14 +69,20 @@ static bool send_wants_tcp(const struct sock *sk, const struct msghdr *msg)
 	return msg->msg_flags & MSG_ZEROCOPY && sock_flag(sk, SOCK_ZEROCOPY);
 }
 
+/* The queue may have stopped already when the flow is still BOUND. */
+static bool send_may_use_ring(const struct sock *sk, const struct vmc_flow *flow)
+{
+	return vmc_flow_state(flow) == VMC_FLOW_BOUND && !READ_ONCE(flow->queue->tx_dead) &&
+	       vmc_proto_has_program(sk);
+}
+
 static enum send_route send_route(struct sock *sk, struct vmc_flow *flow, const struct msghdr *msg)
 {
 	if (!((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)))
 		return SEND_TCP;
 	if (vmc_space_has_stalled(flow))
 		return send_wants_tcp(sk, msg) ? SEND_TCP : SEND_TCP_STALLED;
-	if (vmc_flow_state(flow) != VMC_FLOW_BOUND || send_wants_tcp(sk, msg) ||
-	    !vmc_proto_has_program(sk))
+	if (!send_may_use_ring(sk, flow) || send_wants_tcp(sk, msg))
 		return send_has_drained_ring(flow) ? SEND_TCP : SEND_HOLD_RING;
 	if (vmc_space_is_starved(flow->queue, flow)) {
 		vmc_stat_inc(tx_starved);
@@ -178,8 +184,12 @@ static int send_verdict(struct sock *sk, struct vmc_flow *flow, const struct vmc
 
 static int send_tcp(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg, size_t size)
 {
-	int ret = tcp_sendmsg_locked(sk, msg, size);
+	int ret;
 
+	/* TCP's space is what it asks for, not the ring's. */
+	WRITE_ONCE(flow->tcp_sender, current);
+	ret = tcp_sendmsg_locked(sk, msg, size);
+	WRITE_ONCE(flow->tcp_sender, NULL);
 	/* All that we sent by the ring is behind us. */
 	if (flow->has_used_ring && !READ_ONCE(flow->tx_pages))
 		flow->has_used_ring = false;
@@ -191,24 +201,21 @@ static int send_tcp(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg, 
 /* Of a message that goes on by the ring when something moves again. */
 #define SEND_STALLED_BYTES SZ_64K
 
-/* TCP waits as long as the socket's time-out says, so ours is over before the next piece. */
+/* Return: as send_some(). */
 static int send_tcp_stalled(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg, long *timeo)
 {
 	size_t left = msg_data_left(msg);
 	size_t size = min_t(size_t, left, SEND_STALLED_BYTES);
-	unsigned long begin = jiffies;
 	u32 flags = msg->msg_flags;
 	int ret;
 
-	if (!*timeo)
-		msg->msg_flags |= MSG_DONTWAIT;
+	msg->msg_flags |= MSG_DONTWAIT;
 	iov_iter_truncate(&msg->msg_iter, size);
 	ret = send_tcp(sk, flow, msg, size);
 	iov_iter_reexpand(&msg->msg_iter, left - max(ret, 0));
 	msg->msg_flags = flags;
-	if (*timeo != MAX_SCHEDULE_TIMEOUT)
-		*timeo -= min_t(unsigned long, *timeo, jiffies - begin);
-	return ret;
+	/* What is left of the time-out counts, not all of it for each piece. */
+	return ret == -EAGAIN ? sk_stream_wait_memory(sk, timeo) : ret;
 }
 
 /*
@@ -412,7 +419,11 @@ static int send_wait(struct sock *sk, long *timeo)
 	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 	smp_mb__after_atomic(); /* pairs with tcp_check_space() */
 	if (sk_stream_memory_free(sk)) {
-		/* It has come meanwhile. */
+		/* It has come meanwhile. Were that wrong, nobody else is to suffer. */
+		sk_flush_backlog(sk);
+		cond_resched();
+		if (fatal_signal_pending(current))
+			err = -EINTR;
 	} else if (!*timeo) {
 		err = -EAGAIN;
 	} else if (signal_pending(current)) {
@@ -490,11 +501,11 @@ static bool flow_may_write(const struct sock *sk, struct vmc_flow *flow, int wak
 {
 	enum vmc_hold hold = READ_ONCE(flow->hold);
 
-	if (vmc_space_has_stalled(flow))
+	if (vmc_space_has_stalled(flow) || READ_ONCE(flow->tcp_sender) == current)
 		return tcp_stream_memory_free(sk, wake);
 	if (hold == VMC_HOLD_FOR_RING)
 		return send_has_drained_ring(flow);
-	if (vmc_flow_state(flow) != VMC_FLOW_BOUND || !vmc_proto_has_program(sk))
+	if (!send_may_use_ring(sk, flow))
 		return tcp_stream_memory_free(sk, wake);
 	if (hold == VMC_HOLD_FOR_TCP)
 		return vmc_space_has_drained_tcp(flow->queue, flow);

@@ -298,8 +298,10 @@ bool vmc_space_is_starved(struct vmc_queue *q, struct vmc_flow *flow)
 	if (READ_ONCE(flow->tx_pages) || vmc_pool_has_room(&q->pool, flow))
 		return false;
 	spin_lock_bh(&q->tx_lock);
-	is_starved = !q->is_gone && !__vmc_space_reap(q) && !flow->tx_pages &&
-		     !vmc_pool_has_room(&q->pool, flow);
+	if (!q->is_gone)
+		__vmc_space_reap(q);
+	/* As __space_can_go_on() sees it, also when the peer is to blame. */
+	is_starved = !flow->tx_pages && !vmc_pool_has_room(&q->pool, flow);
 	vmc_space_unlock(q);
 	return is_starved;
 }
