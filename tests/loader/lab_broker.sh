@@ -75,8 +75,8 @@ ok "a new address is published, junk is not" eventually 5 \
 on dom0 "xenstore-write /local/domain/0/backend/vif/1/0/ip '10.0.0.1 fd00::1'"
 ok "and withdrawn" eventually 5 published
 
-on b "xenstore-write $back/state 6"
-ok "a device that a guest has closed is removed" eventually 3 no_device
+on b "xenstore-write $back/old 1; xenstore-write $back/state 6"
+ok "a device that a guest has closed is removed" eventually 3 xs_is $back/old none
 ok "and made anew" eventually 3 xs_is $back/state 1
 ok "the peers stay" published
 
