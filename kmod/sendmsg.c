@@ -104,6 +104,9 @@ static void send_advance(struct sock *sk, u32 len)
 	tp->high_seq = seq;
 	tp->snd_up = seq; /* not in urgent mode: tcp_urg_mode() */
 	WRITE_ONCE(tp->snd_una, seq);
+	/* What was retransmitted or probed for is over, and counts for no time-out to come. */
+	tp->retrans_stamp = 0;
+	inet_csk(sk)->icsk_probes_tstamp = 0;
 	tp->bytes_sent += len;
 	tp->bytes_acked += len;
 	tp->rcv_tstamp = tcp_jiffies32;
