@@ -5,7 +5,7 @@ import random
 import threading
 
 import bed
-from bed import same
+from bed import check, same
 
 
 class Stream(threading.Thread):
@@ -29,12 +29,15 @@ class Stream(threading.Thread):
             yield block[start:start + rand.randrange(1, len(block) - start + 1)]
 
     def run(self):
-        for chunk in self.chunks():
-            if self.stop.is_set():
-                break
-            self.source.sendall(chunk)
-            self.sent += len(chunk)
-        self.source.shutdown(1)
+        try:
+            for chunk in self.chunks():
+                if self.stop.is_set():
+                    break
+                self.source.sendall(chunk)
+                self.sent += len(chunk)
+            self.source.shutdown(1)
+        except OSError as error:
+            self.error = error
 
     def receive(self):
         try:
@@ -50,8 +53,9 @@ class Stream(threading.Thread):
 
     def end(self):
         self.stop.set()
-        self.join(30)
-        self.receiver.join(30)
-        if self.error:
-            raise self.error
+        for thread in (self, self.receiver):
+            thread.join(30 * bed.SCALE)
+            if self.error:
+                raise self.error
+            check(not thread.is_alive(), f"stuck behind {self.sent} sent, {self.received} received")
         same(self.sent, self.received)
