@@ -28,9 +28,19 @@ def module_text():
     return start, start + int(fields[1])
 
 
+def kernel_text(function):
+    """First address of a function of the kernel, and that of the next one."""
+    with open("/proc/kallsyms", encoding="ascii") as f:
+        symbols = sorted((int(line.split()[0], 16), line.split()[2]) for line in f)
+    return next((here, after) for (here, name), (after, _) in zip(symbols, symbols[1:])
+                if name == function)
+
+
 def arm(percent):
     """Allocations with the module in their call chain fail, PERCENT of them."""
     start, end = module_text()
+    # TCP itself forgets a FIN for which it finds no memory: the peer would wait for ever.
+    fin_start, fin_end = kernel_text("tcp_send_fin")
     for fault, options in FAULTS.items():
         for name, value in options.items():
             write(fault, name, value)
@@ -38,6 +48,8 @@ def arm(percent):
         write(fault, "stacktrace-depth", 32)
         write(fault, "require-start", f"{start:#x}")
         write(fault, "require-end", f"{end:#x}")
+        write(fault, "reject-start", f"{fin_start:#x}")
+        write(fault, "reject-end", f"{fin_end:#x}")
         write(fault, "interval", 1)
         write(fault, "times", -1)
         write(fault, "probability", percent)
