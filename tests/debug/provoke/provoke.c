@@ -65,7 +65,7 @@ static void provoke_sleep(void)
 static void provoke_bounds(void)
 {
 	static u8 array[4];
-	int i = 4;
+	int i = 5; /* the address of what is right behind the end may be taken */
 
 	OPTIMIZER_HIDE_VAR(i);
 	READ_ONCE(array[i]);
