@@ -3,7 +3,10 @@
 """In a guest with the debug kernel: verified connections of the loopback bed, while the
 allocations that the module makes, or has made for it, fail with some probability."""
 
+import ctypes
+import os
 import subprocess
+import threading
 import time
 
 import bed
@@ -26,6 +29,15 @@ def module_text():
         fields = next(line.split() for line in f if line.startswith("vmc "))
     start = int(fields[5], 16)
     return start, start + int(fields[1])
+
+
+def lock_memory():
+    """All of this program's is there: a page fault inside send() or recv() would be the
+    module's, find no page, and be EFAULT."""
+    mcl_current, mcl_future = 1, 2
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mlockall(mcl_current | mcl_future):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def kernel_text(function):
@@ -133,6 +145,8 @@ def t_leave():
 
 
 def main():
+    lock_memory()
+    threading.stack_size(1 << 18)
     bed.setup()
     tap = bed.Ktap()
     for percent in (2, 20):
