@@ -109,7 +109,7 @@ static void send_advance(struct sock *sk, u32 len)
 	inet_csk(sk)->icsk_probes_tstamp = 0;
 	tp->bytes_sent += len;
 	tp->bytes_acked += len;
-	tp->rcv_tstamp = tcp_jiffies32;
+	/* Not rcv_tstamp: whether the peer is alive, keepalive has to ask. */
 	tp->lsndtime = tcp_jiffies32;
 }
 

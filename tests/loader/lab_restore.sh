@@ -29,6 +29,7 @@ uses_ring() {
 carries() { eventually "$1" uses_ring && connection_lives; }
 xl() { $lab exec -n -t 180 dom0 xl "$@"; }
 client_has_ended() { on a '! grep -qs "[e]cho_client" /proc/[0-9]*/cmdline'; }
+keepalive_says() { is "$1" "$(on a "cat /tmp/keepalive")"; }
 faults_are_none() { is "" "$($lab check-console)"; }
 peers_are() { is "$2" "$(peers "$1")"; }
 
@@ -69,8 +70,11 @@ ok "the old device is gone in a" on a "! ls -d /sys/bus/xen/devices/vmc-* 2>/dev
 ok "the connection goes by the ring again" carries 60
 
 # A byte that the ring has carried has no copy left, so this is to be known
+$lab put a tests/loader/keepalive_client.py /tmp/keepalive_client.py
+on a 'cd /tmp; setsid python3 keepalive_client.py 10.0.0.2 5000 keepalive >/dev/null 2>&1 &'
+ok "another connection with keepalive" eventually 10 keepalive_says connected
 ok "b is paused; a waits for its answer" xl pause b
-sleep 1
+ok "a writer with keepalive finds out that b is not there" eventually 30 keepalive_says ETIMEDOUT
 ok "b is destroyed" xl destroy b
 ok "the connection ends, without keepalive" eventually 15 client_has_ended
 ok "no kernel complained" faults_are_none
