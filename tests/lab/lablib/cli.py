@@ -91,6 +91,10 @@ def _up_options(p):
                         " xen-blkfront are built in")
     p.add_argument("--append", default="", metavar="ARGS",
                    help="added to the guests' kernel command line")
+    p.add_argument("--link", metavar="LAB",
+                   help="one network with that lab's: both must name each other")
+    p.add_argument("--standby", action="store_true",
+                   help="start no guest: they come by migration; the second of two linked labs")
     p.add_argument("--no-snapshot", action="store_true",
                    help="boot, and neither use nor make a snapshot")
 

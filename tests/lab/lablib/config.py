@@ -29,6 +29,8 @@ class Config:
         self.kernel = os.path.abspath(args.kernel) if args.kernel else None
         self.modules = os.path.abspath(args.modules) if args.modules else None
         self.append = args.append
+        self.link = args.link
+        self.standby = args.standby
 
     def qemu_memory(self):
         """MiB; a multiple of 256."""
@@ -37,7 +39,7 @@ class Config:
 
     def key(self):
         h = hashlib.sha256(image.want_stamp().encode())
-        h.update(json.dumps(vars(self), sort_keys=True).encode())
+        h.update(json.dumps(self._identity(), sort_keys=True).encode())
         h.update(_tree_hash(self.kernel) + _tree_hash(self.modules))
         for name in ("config.py", "qemu.py"):
             with open(os.path.join(os.path.dirname(__file__), name), "rb") as f:
@@ -45,6 +47,12 @@ class Config:
         h.update(subprocess.run(["qemu-system-x86_64", "--version"], check=True,
                                 capture_output=True).stdout)
         return h.hexdigest()[:16]
+
+    def _identity(self):
+        """What the key is of: whether there is a link, but not where it leads; nothing of it where
+        there is none."""
+        values = vars(self) | {"link": bool(self.link)}
+        return {name: v for name, v in values.items() if v or name not in ("link", "standby")}
 
     def disk(self, key):
         """The configuration disk, made when it isn't there."""
@@ -66,6 +74,10 @@ class Config:
                 f.write(kernel.vmlinux(self.kernel))
         if self.modules:
             self._initramfs(folder)
+        for mark in ("link", "standby"):
+            if getattr(self, mark):
+                with open(os.path.join(folder, mark), "wb"):
+                    pass
         for guest in self.guests:
             with open(os.path.join(folder, guest + ".cfg"), "w", encoding="utf-8") as f:
                 f.write(self._xl(guest))

@@ -10,7 +10,7 @@ import time
 
 from . import channel, image, qemu
 from .common import BUILD, LabError, locked, read_file, say, write_file
-from .state import hosts, load, need, run_dir, start_time
+from .state import load, need, run_dir, start_time, started
 
 SNAPSHOTS = os.path.join(BUILD, "snapshots")
 # A minute on an idle machine; PVH on a busy one takes many, and a debug kernel still more.
@@ -47,7 +47,7 @@ def _record(name, config, key, process, how):
 
 def _boot(name, config, key, ram):
     run = run_dir(name)
-    say(f"booting {len(config.guests)} guest(s)")
+    say("booting " + ("dom0" if config.standby else f"{len(config.guests)} guest(s)"))
     process = qemu.start(config, run, config.disk(key), ram, "on")
     _record(name, config, key, process, "booted")
     try:
@@ -76,12 +76,12 @@ def _set_clocks(name, names):
 
 
 def _wait_for_hosts(name, deadline):
-    waiting = hosts(need(name))
+    waiting = started(need(name))
     while True:
         waiting = _set_clocks(name, waiting)
         if not waiting:
             # Again: the first command of a resumed host takes seconds when its memory is cold.
-            _set_clocks(name, hosts(need(name)))
+            _set_clocks(name, started(need(name)))
             return
         if time.monotonic() > deadline or not load(name):
             raise LabError(f"no answer from {', '.join(waiting)}; see"

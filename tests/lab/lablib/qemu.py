@@ -43,7 +43,17 @@ def command_line(config, disk, ram, share, incoming):
         cmd += ["-chardev", f"file,id=console.{guest},path=console-{guest}.log,append=on",
                 "-device", f"virtserialport,bus=console.0,nr={i + 1},chardev=console.{guest},"
                            f"name=console.{guest}"]
-    return cmd + (["-incoming", "defer"] if incoming else [])
+    return cmd + _link(config) + (["-incoming", "defer"] if incoming else [])
+
+
+def _link(config):
+    """The network card that joins two labs: frames as datagrams between their run directories."""
+    if not config.link:
+        return []
+    mac = f"00:16:3e:00:01:{2 if config.standby else 1:02x}"
+    return ["-netdev", "dgram,id=link,local.type=unix,local.path=link,"
+                       f"remote.type=unix,remote.path=../{config.link}/link",
+            "-device", f"virtio-net-pci,netdev=link,romfile=,mac={mac}"]
 
 
 class Monitor:

@@ -41,6 +41,11 @@ def hosts(got):
     return ["dom0", *got["guests"]]
 
 
+def started(got):
+    """The hosts that run from the beginning."""
+    return ["dom0"] if got.get("standby") else hosts(got)
+
+
 def run_of(name, host):
     """The run directory of a lab that is up and has such a host."""
     got = need(name)
