@@ -6,14 +6,16 @@
  *
  *   duplex listen PORT
  *   duplex [-n BYTES] [-c CONNECTIONS] [-l LENGTH] [-t SECONDS] [-S SEED]
- *          [-k] [-p ODDS] [-g MS] connect ADDRESS PORT
+ *          [-k] [-p ODDS] [-g MS] [-r RATE] connect ADDRESS PORT
  *
  * BYTES in all, by one connection, or one sixteenth by one that stays and the others by
  * CONNECTIONS - 1 at a time, which carry up to LENGTH a direction each and are opened
  * anew. -t: by connections that stay until their time is over. -k: keepalive that gives
  * up after some 10 s, as does data that isn't acknowledged for so long. -p: a pause of
  * up to 20 ms behind one write or read of ODDS (1024). -g: report waits from MS on (100).
- * SIGTERM ends the time of -t; the listener takes what comes until then.
+ * -r: who sends pauses after each write, for RATE bytes a second at most, in writes of up
+ * to half of that; each end has its own. SIGTERM ends the time of -t; the listener takes
+ * what comes until then.
  *
  * Each end prints, CONN and WAY (client's view: up, down) being the same at both:
  *   conn CONN tx BYTES rx BYTES RESULT     "ok", or what failed
@@ -69,7 +71,7 @@ struct conn {
 static uint64_t table[2 * WORDS];
 
 static struct {
-	uint64_t total, length, seed;
+	uint64_t total, length, seed, rate;
 	unsigned int conns, seconds, pause_odds;
 	double gap;
 	bool keepalive;
@@ -179,6 +181,18 @@ static uint64_t send_limit(const struct conn *c)
 	return c->is_client ? c->hello.up : c->hello.down;
 }
 
+static size_t write_limit(void)
+{
+	return opt.rate && opt.rate / 2 < MAX_WRITE ? opt.rate / 2 : MAX_WRITE;
+}
+
+/* Half a second at most: see write_limit(). */
+static void keep_rate(size_t sent)
+{
+	if (opt.rate)
+		usleep((useconds_t)(sent * 1000000 / opt.rate));
+}
+
 /* Without a bound the client ends with its time, and the listener when the client has. */
 static bool send_is_over(struct conn *c)
 {
@@ -197,7 +211,7 @@ static void *conn_send(void *arg)
 	while (!send_is_over(c)) {
 		size_t room = BLOCK - c->tx % BLOCK;
 		uint64_t left = send_limit(c) - c->tx;
-		size_t size = next_size(&state, MAX_WRITE);
+		size_t size = next_size(&state, write_limit());
 		ssize_t sent;
 
 		if (size > room)
@@ -213,6 +227,7 @@ static void *conn_send(void *arg)
 		c->tx += (uint64_t)sent;
 		atomic_fetch_add(&sum_tx, (uint64_t)sent);
 		maybe_pause(&state);
+		keep_rate((size_t)sent);
 	}
 	shutdown(c->fd, SHUT_WR);
 	return NULL;
@@ -534,7 +549,7 @@ int main(int argc, char **argv)
 	bool listens;
 	int o;
 
-	while ((o = getopt(argc, argv, "n:c:l:t:S:g:p:k")) != -1) {
+	while ((o = getopt(argc, argv, "n:c:l:t:S:g:p:r:k")) != -1) {
 		uint64_t n = optarg ? strtoull(optarg, NULL, 0) : 0;
 
 		if (o == 'n')
@@ -551,6 +566,8 @@ int main(int argc, char **argv)
 			opt.gap = (double)n / 1000;
 		else if (o == 'p' && n)
 			opt.pause_odds = (unsigned int)n;
+		else if (o == 'r' && n >= 2)
+			opt.rate = n;
 		else if (o == 'k')
 			opt.keepalive = true;
 		else
