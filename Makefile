@@ -38,7 +38,7 @@ bench: all tests lab	# the same with more rounds
 check: all tests lab	# every test; ONLY="ring loader" for some groups
 	@tests/run $(ONLY)
 
-check-long: all tests lab	# switching and faults, at length; SWITCH_BYTES=N: another size
+check-long: all tests lab	# switching, faults, migration, at length; SWITCH_BYTES=N: another size
 	@tests/run long
 
 check-debug: all tests lab	# the TCP tests on a kernel with KASAN and lockdep; ONLY= too
