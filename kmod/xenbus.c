@@ -628,6 +628,9 @@ static void xen_remove(struct xenbus_device *dev)
 	xen_part(xc, XEN_PATIENCE);
 	mutex_lock(&xc->lock);
 	xc->is_removed = true;
+	/* If not, the work that finishes it will. */
+	if (xc->is_finished)
+		__xen_revoke(xc);
 	mutex_unlock(&xc->lock);
 	xen_put(xc);
 }
