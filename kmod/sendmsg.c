@@ -26,11 +26,12 @@
 #include "queue.h"
 #include "space.h"
 #include "stats.h"
+#include "tcp_seq.h"
 #include "tx.h"
 
 enum send_route {
 	SEND_TCP,
-	SEND_TCP_STALLED,
+	SEND_TCP_STALLED, /* as much as TCP's queue takes, until something moves */
 	SEND_RING,
 	SEND_HOLD_TCP,	/* TCP has to drain, then RING */
 	SEND_HOLD_RING, /* the ring has to drain, then TCP */
@@ -41,11 +42,6 @@ enum send_route {
 
 /* Flags whose meaning is TCP's own. */
 #define SEND_TCP_FLAGS (MSG_OOB | MSG_FASTOPEN | MSG_PROBE)
-
-static bool tcp_is_drained(const struct tcp_sock *tp)
-{
-	return READ_ONCE(tp->write_seq) == READ_ONCE(tp->snd_una);
-}
 
 /*
  * How much may be in the ring when bytes go by TCP again: the peer's TCP keeps what
@@ -88,22 +84,15 @@ static enum send_route send_route(struct sock *sk, struct vmc_flow *flow, const 
 		vmc_stat_inc(tx_starved);
 		return SEND_TCP;
 	}
-	return tcp_is_drained(tcp_sk(sk)) ? SEND_RING : SEND_HOLD_TCP;
+	return tcp_seq_is_drained(tcp_sk(sk)) ? SEND_RING : SEND_HOLD_TCP;
 }
 
 /* The sender's half of D1: as if these bytes had been sent and acknowledged. */
 static void send_advance(struct sock *sk, u32 len)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
-	u32 seq = tp->write_seq + len;
 
-	WRITE_ONCE(tp->write_seq, seq);
-	WRITE_ONCE(tp->snd_nxt, seq);
-	tp->pushed_seq = seq;
-	tp->snd_sml = seq;
-	tp->high_seq = seq;
-	tp->snd_up = seq; /* not in urgent mode: tcp_urg_mode() */
-	WRITE_ONCE(tp->snd_una, seq);
+	tcp_seq_set_sent(tp, tp->write_seq + len);
 	/* What was retransmitted or probed for is over, and counts for no time-out to come. */
 	tp->retrans_stamp = 0;
 	inet_csk(sk)->icsk_probes_tstamp = 0;
@@ -512,7 +501,7 @@ static bool flow_may_write(const struct sock *sk, struct vmc_flow *flow, int wak
 		return tcp_stream_memory_free(sk, wake);
 	if (hold == VMC_HOLD_FOR_TCP)
 		return vmc_space_has_drained_tcp(flow->queue, flow);
-	if (!tcp_is_drained(tcp_sk(sk)) || vmc_space_is_starved(flow->queue, flow))
+	if (!tcp_seq_is_drained(tcp_sk(sk)) || vmc_space_is_starved(flow->queue, flow))
 		return tcp_stream_memory_free(sk, wake);
 	return vmc_space_has_room(flow->queue, flow);
 }

@@ -9,6 +9,7 @@
 #include "queue.h"
 #include "space.h"
 #include "stats.h"
+#include "tcp_seq.h"
 #include "tx.h"
 
 /* A writer that waits is looked at so often, */
@@ -74,20 +75,19 @@ static u32 flow_progress(const struct vmc_flow *flow)
 							   READ_ONCE(flow->tx_returned);
 }
 
-static bool flow_has_drained_tcp(const struct vmc_flow *flow)
+static bool flow_has_stalled(const struct vmc_flow *flow)
 {
-	const struct tcp_sock *tp = tcp_sk(flow->sk);
-
-	return READ_ONCE(tp->write_seq) == READ_ONCE(tp->snd_una);
+	return READ_ONCE(flow->stall_ticks) >= STALL_TICKS &&
+	       READ_ONCE(flow->stall_mark) == flow_progress(flow);
 }
 
 /* Is what the flow waits for, or would, there? */
 static bool __space_can_go_on(struct vmc_queue *q, struct vmc_flow *flow)
 {
-	if (vmc_space_has_stalled(flow))
+	if (flow_has_stalled(flow))
 		return true;
 	if (flow->wait_pages == VMC_WAIT_TCP)
-		return q->tx_dead || flow_has_drained_tcp(flow);
+		return q->tx_dead || tcp_seq_is_drained(tcp_sk(flow->sk));
 	if (flow->wait_pages != VMC_WAIT_ROOM)
 		return q->is_gone || flow->tx_pages <= flow->wait_pages;
 	if (q->tx_dead)
@@ -339,23 +339,41 @@ bool vmc_space_has_drained_tcp(struct vmc_queue *q, struct vmc_flow *flow)
  * there is no progress the flow's bytes go by TCP, which finds the window shut.
  */
 
+/*
+ * A flow that has nothing in the ring has waited for a slot, and nothing of its own
+ * comes back to tell that there is one.
+ */
+static bool flow_waits_for_slot(const struct vmc_flow *flow)
+{
+	return READ_ONCE(flow->hold) != VMC_HOLD_FOR_TCP && !READ_ONCE(flow->tx_pages);
+}
+
 /**
  * vmc_space_has_stalled() - has the flow waited for long, without any progress to now?
  * @flow: the flow
  *
- * Context: any.
+ * Context: any but hardirq, tx_lock not held.
  */
-bool vmc_space_has_stalled(const struct vmc_flow *flow)
+bool vmc_space_has_stalled(struct vmc_flow *flow)
 {
-	return READ_ONCE(flow->stall_ticks) >= STALL_TICKS &&
-	       READ_ONCE(flow->stall_mark) == flow_progress(flow);
+	struct vmc_queue *q = flow->queue;
+
+	if (!flow_has_stalled(flow))
+		return false;
+	if (!flow_waits_for_slot(flow))
+		return true;
+	spin_lock_bh(&q->tx_lock);
+	if (q->tx_dead || __vmc_space_has_room(q, flow))
+		vmc_space_restart_stall(flow);
+	spin_unlock_bh(&q->tx_lock);
+	return flow_has_stalled(flow);
 }
 
 /**
  * vmc_space_restart_stall() - the flow begins to wait for something else
  * @flow: the flow
  *
- * Context: socket lock held.
+ * Context: socket lock or tx_lock held.
  */
 void vmc_space_restart_stall(struct vmc_flow *flow)
 {

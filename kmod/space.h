@@ -19,7 +19,7 @@ bool vmc_space_has_room(struct vmc_queue *q, struct vmc_flow *flow);
 bool vmc_space_is_starved(struct vmc_queue *q, struct vmc_flow *flow);
 bool vmc_space_has_drained(struct vmc_queue *q, struct vmc_flow *flow, u32 bytes);
 bool vmc_space_has_drained_tcp(struct vmc_queue *q, struct vmc_flow *flow);
-bool vmc_space_has_stalled(const struct vmc_flow *flow);
+bool vmc_space_has_stalled(struct vmc_flow *flow);
 void vmc_space_restart_stall(struct vmc_flow *flow);
 void vmc_space_set_window(struct vmc_queue *q, struct vmc_flow *flow, u32 bytes);
 void vmc_space_forget(struct vmc_queue *q, struct vmc_flow *flow);
