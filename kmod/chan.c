@@ -232,28 +232,27 @@ void vmc_chan_stop(struct vmc_chan *chan)
 /**
  * vmc_chan_finish() - end the channel, all of its flows go on by TCP
  * @chan: the channel, stopped; so has the peer, or it is gone
- * @is_peer_gone: it takes nothing any more of what we have published
  *
  * Nothing touches a page of the peer, or one of ours that it can see, after the
  * return, so the transport may then unmap and revoke; a page to which user space
  * still holds a reference (splice) is left to the unmapping to wait for.
  *
  *   1. what the peer has published is received to the end
- *   2. each flow leaves: bytes in its socket's queue are copied out
+ *   2. each flow leaves: bytes in its socket's queue are copied out, and those that
+ *	   the peer has not taken go to TCP
  *   3. what is consumed late is handed back no more
  *
  * Context: process; by the transport, once.
  */
-void vmc_chan_finish(struct vmc_chan *chan, bool is_peer_gone)
+void vmc_chan_finish(struct vmc_chan *chan)
 {
-	enum vmc_reason reason = is_peer_gone ? VMC_REASON_PEER_GONE : VMC_REASON_CHAN_CLOSED;
 	struct vmc_flow *flow;
 	u16 i;
 
 	for (i = 0; chan->was_connected && i < chan->nr_queues; i++)
 		vmc_queue_finish(&chan->queues[i]);
 	while ((flow = chan_first_flow(chan))) {
-		vmc_flow_leave(flow, reason);
+		vmc_flow_leave(flow);
 		vmc_flow_put(flow);
 		cond_resched();
 	}

@@ -78,7 +78,7 @@ void __vmc_chan_want(struct vmc_chan *chan);
 int vmc_chan_set_queues(struct vmc_chan *chan, u16 nr_queues);
 void vmc_chan_connected(struct vmc_chan *chan);
 void vmc_chan_stop(struct vmc_chan *chan);
-void vmc_chan_finish(struct vmc_chan *chan, bool is_peer_gone);
+void vmc_chan_finish(struct vmc_chan *chan);
 void vmc_chan_fail(struct vmc_chan *chan, const char *why);
 enum vmc_chan_state vmc_chan_state(struct vmc_chan *chan);
 const char *vmc_chan_state_name(enum vmc_chan_state state);

@@ -10,11 +10,11 @@
 #include "handshake.h"
 #include "proto.h"
 #include "queue.h"
+#include "requeue.h"
 #include "rx.h"
 #include "space.h"
 #include "stats.h"
 #include "trace.h"
-#include "tx.h"
 
 static const struct rhashtable_params flow_sock_params = {
 	.key_len = sizeof(struct sock *),
@@ -487,29 +487,27 @@ static void flow_unlink(struct vmc_flow *flow)
 /**
  * vmc_flow_leave() - the flow leaves its channel, which is closing
  * @flow: the flow
- * @reason: why
  *
- * Bytes that lie in the peer's pages are copied out, so that they may go. Bytes that a
- * peer has not taken when it is gone count as acknowledged, and TCP would not miss
- * them: the connection ends by the error that TCP would come to.
+ * Bytes that lie in the peer's pages are copied out, so that they may go; those that
+ * the peer has not taken are TCP's to send. Without memory for them the connection
+ * ends, as it does where TCP can't send.
  *
  * Context: process. The queues have stopped.
  */
-void vmc_flow_leave(struct vmc_flow *flow, enum vmc_reason reason)
+void vmc_flow_leave(struct vmc_flow *flow)
 {
 	struct sock *sk = flow->sk;
-	bool has_lost;
+	int err;
 
 	flow_unlink(flow);
 	lock_sock(sk);
-	__vmc_flow_close(flow, reason);
+	__vmc_flow_close(flow, VMC_REASON_CHAN_CLOSED);
 	vmc_rx_copy_out(sk);
 	vmc_rx_copy_out_pending(&flow->rx_pending);
+	err = vmc_requeue(sk, flow);
 	flow->has_left = true;
-	has_lost = reason == VMC_REASON_PEER_GONE && flow->has_used_ring &&
-		   vmc_tx_has_lost(flow->queue, flow);
 	release_sock(sk);
-	if (has_lost)
+	if (err)
 		tcp_abort(sk, ETIMEDOUT);
 	/* Whoever waits for the ring may go on by TCP. */
 	vmc_flow_write_space(flow);

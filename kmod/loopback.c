@@ -147,7 +147,7 @@ void vmc_loopback_exit(void)
 			vmc_chan_stop(ends[end]);
 	for (end = 0; end < 2; end++)
 		if (ends[end])
-			vmc_chan_finish(ends[end], false);
+			vmc_chan_finish(ends[end]);
 	for (end = 0; end < 2; end++) {
 		if (!ends[end])
 			continue;

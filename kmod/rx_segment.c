@@ -2,7 +2,7 @@
 /*
  * The long way into a socket: bytes or a flag of the stream as a TCP segment, as
  * if IP had delivered it. Used for what is rare, and where TCP's own judgement is
- * wanted: out-of-order queue, FIN, RST, shut or orphaned sockets.
+ * wanted: out-of-order queue, FIN, RST, shut or orphaned sockets, socket filters.
  */
 #include <linux/filter.h>
 #include <net/ipv6.h>

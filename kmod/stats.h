@@ -20,6 +20,7 @@
 	X(tx_holds)              \
 	X(tx_starved)            \
 	X(tx_stalls)             \
+	X(tx_requeued_bytes)     \
 	X(rx_deferred)           \
 	X(rx_crafted)            \
 	X(rx_stale)              \

@@ -111,25 +111,6 @@ bool vmc_tx_commit(struct vmc_queue *q, struct vmc_flow *flow, struct vmc_tx *tx
 	return true;
 }
 
-/**
- * vmc_tx_has_lost() - has the peer gone without taking all bytes of the flow?
- * @q: the queue
- * @flow: the flow, which has used the ring
- *
- * Context: process, while the channel finishes.
- */
-bool vmc_tx_has_lost(struct vmc_queue *q, const struct vmc_flow *flow)
-{
-	bool has_lost;
-
-	spin_lock_bh(&q->tx_lock);
-	/* On error, what the peer said last counts. */
-	vmc_rec_room(&q->ring);
-	has_lost = (s32)(flow->record_end - q->ring.peer_rec_cons) > 0;
-	spin_unlock_bh(&q->tx_lock);
-	return has_lost;
-}
-
 /*
  * Control records.
  */

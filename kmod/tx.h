@@ -25,7 +25,6 @@ struct vmc_tx {
 int vmc_tx_reserve(struct vmc_queue *q, struct vmc_flow *flow, size_t want, struct vmc_tx *tx);
 bool vmc_tx_commit(struct vmc_queue *q, struct vmc_flow *flow, struct vmc_tx *tx, u32 seq);
 void vmc_tx_abort(struct vmc_queue *q, struct vmc_tx *tx);
-bool vmc_tx_has_lost(struct vmc_queue *q, const struct vmc_flow *flow);
 void vmc_tx_control(struct vmc_queue *q, const struct vmc_record *rec);
 
 /* For space.c. */

@@ -494,8 +494,7 @@ static void xen_finish_work(struct work_struct *work)
 	struct xen_chan *xc = container_of(work, struct xen_chan, finish_work);
 	int i;
 
-	vmc_chan_finish(xc->chan,
-			xenbus_read_driver_state(xc->dev->otherend) == XenbusStateUnknown);
+	vmc_chan_finish(xc->chan);
 	mutex_lock(&xc->lock);
 	for (i = 0; i < xc->nr_queues; i++)
 		xen_queue_unmap(xc, &xc->queues[i]);

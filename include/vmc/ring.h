@@ -144,12 +144,18 @@ static inline int vmc_rec_room(struct vmc_ring *r)
 	return r->nr_records - (r->rec_prod - cons);
 }
 
+/* vmc_rec_own() - the slot of an index of my record ring */
+static inline struct vmc_record *vmc_rec_own(const struct vmc_ring *r, u32 index)
+{
+	u32 i = index & (r->nr_records - 1);
+
+	return &r->records[i / VMC_RECORDS_PER_PAGE][i % VMC_RECORDS_PER_PAGE];
+}
+
 /* vmc_rec_next() - the slot to fill next; there must be room. */
 static inline struct vmc_record *vmc_rec_next(struct vmc_ring *r)
 {
-	u32 i = r->rec_prod++ & (r->nr_records - 1);
-
-	return &r->records[i / VMC_RECORDS_PER_PAGE][i % VMC_RECORDS_PER_PAGE];
+	return vmc_rec_own(r, r->rec_prod++);
 }
 
 /**
