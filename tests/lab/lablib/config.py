@@ -147,7 +147,8 @@ def _tree_hash(path):
     names = [path]
     for folder, dirs, files in os.walk(path):
         dirs.sort()
-        names += [os.path.join(folder, n) for n in sorted(files)]
+        files = [os.path.join(folder, n) for n in sorted(files)]
+        names += [n for n in files if not os.path.islink(n)]    # "build" may lead nowhere
     for name in names:
         st = os.stat(name)
         h.update(f"{name} {st.st_size} {st.st_mtime_ns}\n".encode())
