@@ -109,6 +109,41 @@ static void grant_end_page(struct page **page, grant_ref_t *ref)
 	*page = NULL;
 }
 
+static bool grant_try_end_page(struct page **page, grant_ref_t *ref)
+{
+	if (*ref == INVALID_GRANT_REF)
+		return true;
+	if (!gnttab_try_end_foreign_access(*ref))
+		return false;
+	put_page(*page);
+	*ref = INVALID_GRANT_REF;
+	*page = NULL;
+	return true;
+}
+
+/**
+ * vmc_grant_try_end() - end those grants of our half that the peer does not map, free the pages
+ * @half: the half; of no more use
+ * @grants: its grants; none is fine
+ *
+ * Context: process.
+ * Return: are there no others?
+ */
+bool vmc_grant_try_end(struct vmc_half *half, struct vmc_grants *grants)
+{
+	bool has_ended = true;
+	u32 i;
+
+	if (!grants->pages)
+		return true;
+	has_ended &= grant_try_end_page(&half->head, &grants->head);
+	for (i = 0; i < half->nr_dir; i++)
+		has_ended &= grant_try_end_page(&half->dir[i], &grants->dir[i]);
+	for (i = 0; i < half->nr_pages; i++)
+		has_ended &= grant_try_end_page(&half->pages[i], &grants->pages[i]);
+	return has_ended;
+}
+
 /**
  * vmc_grant_end() - end all grants of our half and free its pages
  * @half: the half

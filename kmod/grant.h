@@ -18,6 +18,7 @@ struct vmc_grants {
 struct vmc_mapping;
 
 int vmc_grant_half(struct vmc_half *half, domid_t domid, struct vmc_grants *grants);
+bool vmc_grant_try_end(struct vmc_half *half, struct vmc_grants *grants);
 void vmc_grant_end(struct vmc_half *half, struct vmc_grants *grants);
 
 int vmc_map_half(struct vmc_half *half, domid_t domid, grant_ref_t head_ref,

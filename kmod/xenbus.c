@@ -49,7 +49,8 @@
 #include "xenbus.h"
 
 #define XEN_MAX_QUEUES 16
-#define XEN_PATIENCE   (2 * HZ) /* with the other end, with programs */
+#define XEN_PATIENCE   (2 * HZ)	 /* with the other end, with programs */
+#define XEN_DYING      (10 * HZ) /* until a dead domain's mappings are gone */
 
 struct xen_queue {
 	struct vmc_queue *q;
@@ -74,6 +75,7 @@ struct xen_chan {
 	bool is_wanted;	   /* frontend: by a flow */
 	bool is_stopped;
 	bool is_finishing; /* or finished */
+	bool is_alone;	   /* the other end's node is gone */
 	bool is_finished;
 	bool is_removed; /* the device: no more talk of states */
 	u16 nr_queues;
@@ -254,10 +256,33 @@ static bool __xen_finish(struct xen_chan *xc)
 	__xen_stop(xc);
 	if (!xc->is_finishing) {
 		xc->is_finishing = true;
+		xc->is_alone = xenbus_read_driver_state(xc->dev->otherend) == XenbusStateUnknown;
 		refcount_inc(&xc->refcnt);
 		queue_work(vmc_wq, &xc->finish_work);
 	}
 	return xc->is_finished;
+}
+
+static bool xen_try_revoke(struct xen_chan *xc)
+{
+	bool is_done = true;
+	int i;
+
+	for (i = 0; i < xc->nr_queues; i++)
+		is_done &= vmc_grant_try_end(&xc->queues[i].q->own, &xc->queues[i].grants);
+	return is_done;
+}
+
+/*
+ * A domain leaves XenStore before Xen takes its mappings away. Waiting for that is a
+ * matter of a moment, where the kernel would free ten pages a second.
+ */
+static void xen_revoke_of_dying(struct xen_chan *xc)
+{
+	unsigned long deadline = jiffies + XEN_DYING;
+
+	while (!xen_try_revoke(xc) && time_before(jiffies, deadline))
+		msleep(100);
 }
 
 /* The peer sees nothing of ours. If it still does, the kernel waits, page by page. */
@@ -489,15 +514,18 @@ static void xen_put(struct xen_chan *xc)
 	kfree(xc);
 }
 
+/* The queues are ours alone until is_finished. */
 static void xen_finish_work(struct work_struct *work)
 {
 	struct xen_chan *xc = container_of(work, struct xen_chan, finish_work);
 	int i;
 
 	vmc_chan_finish(xc->chan);
-	mutex_lock(&xc->lock);
 	for (i = 0; i < xc->nr_queues; i++)
 		xen_queue_unmap(xc, &xc->queues[i]);
+	if (xc->is_alone)
+		xen_revoke_of_dying(xc);
+	mutex_lock(&xc->lock);
 	xc->is_finished = true;
 	if (xc->is_removed)
 		__xen_revoke(xc);
