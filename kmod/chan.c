@@ -11,6 +11,7 @@
 #include "queue.h"
 #include "stats.h"
 #include "trace.h"
+#include "tx.h"
 
 /* peer -> channel, the newest of each peer; RCU look-up. Holds a reference. */
 static DEFINE_XARRAY_FLAGS(vmc_chans, XA_FLAGS_LOCK_BH);
@@ -229,6 +230,20 @@ void vmc_chan_stop(struct vmc_chan *chan)
 		vmc_queue_stop(&chan->queues[i]);
 }
 
+/* A moment: as long as a peer takes that lives. */
+#define CHAN_TAKE_PATIENCE (HZ / 10)
+
+/* The peer's end may still be at work; what it takes now, TCP need not send again. */
+static void chan_await_taken(struct vmc_chan *chan)
+{
+	unsigned long deadline = jiffies + CHAN_TAKE_PATIENCE;
+	u16 i;
+
+	for (i = 0; i < chan->nr_queues; i++)
+		while (!vmc_tx_is_taken(&chan->queues[i]) && time_before(jiffies, deadline))
+			usleep_range(500, 1000);
+}
+
 /**
  * vmc_chan_finish() - end the channel, all of its flows go on by TCP
  * @chan: the channel, stopped; so has the peer, or it is gone
@@ -251,6 +266,8 @@ void vmc_chan_finish(struct vmc_chan *chan)
 
 	for (i = 0; chan->was_connected && i < chan->nr_queues; i++)
 		vmc_queue_finish(&chan->queues[i]);
+	if (chan->was_connected)
+		chan_await_taken(chan);
 	while ((flow = chan_first_flow(chan))) {
 		vmc_flow_leave(flow);
 		vmc_flow_put(flow);

@@ -106,7 +106,6 @@ struct vmc_flow {
 	u32 tx_returned; /* pages, ever */
 	u32 stall_mark;	 /* progress at the last tick of somebody who waits */
 	u32 stall_ticks; /* without any */
-	u32 record_end;	 /* ring index behind the last record with bytes */
 
 	/* Socket's spinlock. */
 	struct sk_buff_head rx_pending; /* came while the socket was owned */

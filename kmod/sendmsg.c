@@ -26,7 +26,6 @@
 #include "queue.h"
 #include "space.h"
 #include "stats.h"
-#include "tcp_seq.h"
 #include "tx.h"
 
 enum send_route {
@@ -84,15 +83,22 @@ static enum send_route send_route(struct sock *sk, struct vmc_flow *flow, const 
 		vmc_stat_inc(tx_starved);
 		return SEND_TCP;
 	}
-	return tcp_seq_is_drained(tcp_sk(sk)) ? SEND_RING : SEND_HOLD_TCP;
+	return vmc_tcp_is_drained(tcp_sk(sk)) ? SEND_RING : SEND_HOLD_TCP;
 }
 
 /* The sender's half of D1: as if these bytes had been sent and acknowledged. */
 static void send_advance(struct sock *sk, u32 len)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
+	u32 seq = tp->write_seq + len;
 
-	tcp_seq_set_sent(tp, tp->write_seq + len);
+	WRITE_ONCE(tp->write_seq, seq);
+	WRITE_ONCE(tp->snd_nxt, seq);
+	tp->pushed_seq = seq;
+	tp->snd_sml = seq;
+	tp->high_seq = seq;
+	tp->snd_up = seq; /* not in urgent mode: tcp_urg_mode() */
+	WRITE_ONCE(tp->snd_una, seq);
 	/* What was retransmitted or probed for is over, and counts for no time-out to come. */
 	tp->retrans_stamp = 0;
 	inet_csk(sk)->icsk_probes_tstamp = 0;
@@ -501,7 +507,7 @@ static bool flow_may_write(const struct sock *sk, struct vmc_flow *flow, int wak
 		return tcp_stream_memory_free(sk, wake);
 	if (hold == VMC_HOLD_FOR_TCP)
 		return vmc_space_has_drained_tcp(flow->queue, flow);
-	if (!tcp_seq_is_drained(tcp_sk(sk)) || vmc_space_is_starved(flow->queue, flow))
+	if (!vmc_tcp_is_drained(tcp_sk(sk)) || vmc_space_is_starved(flow->queue, flow))
 		return tcp_stream_memory_free(sk, wake);
 	return vmc_space_has_room(flow->queue, flow);
 }

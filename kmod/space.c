@@ -9,7 +9,6 @@
 #include "queue.h"
 #include "space.h"
 #include "stats.h"
-#include "tcp_seq.h"
 #include "tx.h"
 
 /* A writer that waits is looked at so often, */
@@ -87,7 +86,7 @@ static bool __space_can_go_on(struct vmc_queue *q, struct vmc_flow *flow)
 	if (flow_has_stalled(flow))
 		return true;
 	if (flow->wait_pages == VMC_WAIT_TCP)
-		return q->tx_dead || tcp_seq_is_drained(tcp_sk(flow->sk));
+		return q->tx_dead || vmc_tcp_is_drained(tcp_sk(flow->sk));
 	if (flow->wait_pages != VMC_WAIT_ROOM)
 		return q->is_gone || flow->tx_pages <= flow->wait_pages;
 	if (q->tx_dead)
@@ -363,9 +362,9 @@ bool vmc_space_has_stalled(struct vmc_flow *flow)
 	if (!flow_waits_for_slot(flow))
 		return true;
 	spin_lock_bh(&q->tx_lock);
-	if (q->tx_dead || __vmc_space_has_room(q, flow))
+	if (q->tx_dead || (!__vmc_space_reap(q) && __vmc_space_has_room(q, flow)))
 		vmc_space_restart_stall(flow);
-	spin_unlock_bh(&q->tx_lock);
+	vmc_space_unlock(q);
 	return flow_has_stalled(flow);
 }
 

@@ -2,7 +2,7 @@
 #ifndef VMC_SPACE_H
 #define VMC_SPACE_H
 
-#include <linux/types.h>
+#include <net/tcp.h>
 
 struct vmc_flow;
 struct vmc_queue;
@@ -31,5 +31,11 @@ void vmc_space_unlock(struct vmc_queue *q) __releases(&q->tx_lock);
 int vmc_space_serve(struct vmc_queue *q);
 void vmc_space_wake_all(struct vmc_queue *q);
 void vmc_space_stall_work(struct work_struct *work);
+
+/* All that went by TCP is sent and acknowledged. Context: any. */
+static inline bool vmc_tcp_is_drained(const struct tcp_sock *tp)
+{
+	return READ_ONCE(tp->write_seq) == READ_ONCE(tp->snd_una);
+}
 
 #endif

@@ -104,11 +104,26 @@ bool vmc_tx_commit(struct vmc_queue *q, struct vmc_flow *flow, struct vmc_tx *tx
 	q->tx_bytes += tx->len;
 	if (vmc_rec_publish(&q->ring))
 		__vmc_queue_notify(q);
-	flow->record_end = q->ring.rec_prod;
 	spin_unlock_bh(&q->tx_lock);
 	vmc_stat_inc(tx_records);
 	vmc_stat_add(tx_bytes, tx->len);
 	return true;
+}
+
+/**
+ * vmc_tx_is_taken() - has the peer taken all records?
+ * @q: the queue
+ *
+ * Or has it broken the protocol. Context: process, while the channel finishes.
+ */
+bool vmc_tx_is_taken(struct vmc_queue *q)
+{
+	int room;
+
+	spin_lock_bh(&q->tx_lock);
+	room = vmc_rec_room(&q->ring);
+	spin_unlock_bh(&q->tx_lock);
+	return room < 0 || room == q->ring.nr_records;
 }
 
 /*

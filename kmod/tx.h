@@ -25,6 +25,7 @@ struct vmc_tx {
 int vmc_tx_reserve(struct vmc_queue *q, struct vmc_flow *flow, size_t want, struct vmc_tx *tx);
 bool vmc_tx_commit(struct vmc_queue *q, struct vmc_flow *flow, struct vmc_tx *tx, u32 seq);
 void vmc_tx_abort(struct vmc_queue *q, struct vmc_tx *tx);
+bool vmc_tx_is_taken(struct vmc_queue *q);
 void vmc_tx_control(struct vmc_queue *q, const struct vmc_record *rec);
 
 /* For space.c. */

@@ -28,6 +28,7 @@ class Fault:
     stall: int              # ms at most, for plain ones that end well
     is_peers: bool = False
     ends_peer: bool = False  # a new b comes
+    restores: bool = False  # b, from a file
     noise: str = "^$"       # what kernels say of the fault itself
 
 
@@ -110,7 +111,8 @@ FAULTS = [
     Fault("peer crashed", _crashed, GONE, DEAD, 5, 0, is_peers=True, ends_peer=True,
           noise="^b: "),
     Fault("peer rebooted", _rebooted, GONE, GONE, 5, 0, is_peers=True, ends_peer=True),
-    Fault("peer saved, restored", _saved, OK, OK | DEAD, 10, 45000, is_peers=True),
+    Fault("peer saved, restored", _saved, OK, OK | DEAD, 10, 45000, is_peers=True,
+          restores=True),
     Fault("dom0's network gone for 5 s", _network, OK, OK, 10, 15000, is_peers=True),
     Fault("loader killed", _loader_killed, OK, OK, 5, 5000),
     Fault("broker stopped, started", _broker_stopped, OK, OK, 5, 5000),
