@@ -58,7 +58,7 @@ static void provoke_leak(void)
 static void provoke_sleep(void)
 {
 	spin_lock(&spin);
-	usleep_range(10, 20);
+	msleep(20);
 	spin_unlock(&spin);
 }
 
