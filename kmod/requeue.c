@@ -66,13 +66,13 @@ static void requeue_find(struct requeue *left, struct vmc_queue *q, const struct
 	}
 }
 
-static struct sk_buff *requeue_alloc_skb(u32 len)
+static struct sk_buff *requeue_alloc_skb(const struct sock *sk, u32 len)
 {
 	struct sk_buff *skb;
 	int err;
 
 	/* TCP wants no payload in the linear part. */
-	skb = alloc_skb_with_frags(MAX_TCP_HEADER, len, 0, &err, GFP_KERNEL);
+	skb = alloc_skb_with_frags(MAX_TCP_HEADER, len, 0, &err, sk->sk_allocation | __GFP_NOWARN);
 	if (!skb)
 		return NULL;
 	skb_reserve(skb, MAX_TCP_HEADER);
@@ -113,7 +113,7 @@ static int requeue_build(struct requeue *left, const struct vmc_queue *q,
 
 		if (!requeue_is_of(rec, flow))
 			continue;
-		skb = requeue_alloc_skb(le32_to_cpu(rec->len));
+		skb = requeue_alloc_skb(flow->sk, le32_to_cpu(rec->len));
 		if (!skb)
 			return -ENOMEM;
 		requeue_fill_skb(skb, q, rec);
@@ -167,6 +167,19 @@ static bool requeue_is_urgent(const struct tcp_sock *tp)
 	return tp->snd_una != tp->snd_up;
 }
 
+/* What probed a window that was shut retransmits instead, and its time is over. */
+static void requeue_start_timer(struct sock *sk)
+{
+	struct inet_connection_sock *icsk = inet_csk(sk);
+
+	if (icsk->icsk_pending == ICSK_TIME_PROBE0) {
+		icsk->icsk_probes_out = 0;
+		icsk->icsk_backoff = 0;
+		icsk->icsk_probes_tstamp = 0;
+	}
+	inet_csk_reset_xmit_timer(sk, ICSK_TIME_RETRANS, icsk->icsk_rto, TCP_RTO_MAX);
+}
+
 static void requeue_all(struct sock *sk, struct requeue *left)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
@@ -181,7 +194,7 @@ static void requeue_all(struct sock *sk, struct requeue *left)
 	if (!tp->sacked_out)
 		tcp_highest_sack_reset(sk);
 	tcp_clear_all_retrans_hints(tp);
-	inet_csk_reset_xmit_timer(sk, ICSK_TIME_RETRANS, inet_csk(sk)->icsk_rto, TCP_RTO_MAX);
+	requeue_start_timer(sk);
 }
 
 /* Behind a FIN, too, and behind bytes in TCP's queue. */

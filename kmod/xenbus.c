@@ -75,8 +75,8 @@ struct xen_chan {
 	bool is_wanted;	   /* frontend: by a flow */
 	bool is_stopped;
 	bool is_finishing; /* or finished */
-	bool is_alone;	   /* the other end's node is gone */
 	bool is_finished;
+	bool is_parting; /* somebody waits for the end */
 	bool is_removed; /* the device: no more talk of states */
 	u16 nr_queues;
 	struct xen_queue *queues;
@@ -256,11 +256,21 @@ static bool __xen_finish(struct xen_chan *xc)
 	__xen_stop(xc);
 	if (!xc->is_finishing) {
 		xc->is_finishing = true;
-		xc->is_alone = xenbus_read_driver_state(xc->dev->otherend) == XenbusStateUnknown;
 		refcount_inc(&xc->refcnt);
 		queue_work(vmc_wq, &xc->finish_work);
 	}
 	return xc->is_finished;
+}
+
+static bool xen_peer_is_dying(struct xen_chan *xc)
+{
+	bool is_dying;
+
+	mutex_lock(&xc->lock);
+	is_dying = !xc->is_parting &&
+		   xenbus_read_driver_state(xc->dev->otherend) == XenbusStateUnknown;
+	mutex_unlock(&xc->lock);
+	return is_dying;
 }
 
 static bool xen_try_revoke(struct xen_chan *xc)
@@ -281,7 +291,7 @@ static void xen_revoke_of_dying(struct xen_chan *xc)
 {
 	unsigned long deadline = jiffies + XEN_DYING;
 
-	while (!xen_try_revoke(xc) && time_before(jiffies, deadline))
+	while (!xen_try_revoke(xc) && !READ_ONCE(xc->is_parting) && time_before(jiffies, deadline))
 		msleep(100);
 }
 
@@ -523,7 +533,7 @@ static void xen_finish_work(struct work_struct *work)
 	vmc_chan_finish(xc->chan);
 	for (i = 0; i < xc->nr_queues; i++)
 		xen_queue_unmap(xc, &xc->queues[i]);
-	if (xc->is_alone)
+	if (xen_peer_is_dying(xc))
 		xen_revoke_of_dying(xc);
 	mutex_lock(&xc->lock);
 	xc->is_finished = true;
@@ -626,6 +636,7 @@ static void xen_part(struct xen_chan *xc, unsigned long patience)
 	unsigned long deadline = jiffies + XEN_PATIENCE;
 
 	mutex_lock(&xc->lock);
+	WRITE_ONCE(xc->is_parting, true);
 	if (xc->nr_queues && !xc->is_finishing) {
 		__xen_closing(xc);
 		xen_await(xc, xen_is_frontend(xc->dev) ? XenbusStateClosed : XenbusStateClosing,
