@@ -30,11 +30,19 @@ carries() { eventually "$1" uses_ring && connection_lives; }
 xl() { $lab exec -n -t 180 dom0 xl "$@"; }
 client_has_ended() { on a '! grep -qs "[e]cho_client" /proc/[0-9]*/cmdline'; }
 keepalive_says() { is "$1" "$(on a "cat /tmp/keepalive")"; }
+answer_says() { is "$1" "$(on a "cat /tmp/answer")"; }
+ask() {
+	on b "setsid python3 /tmp/last_answer.py listen $1 >/dev/null 2>&1 &"
+	sleep 1
+	on a "rm -f /tmp/answer; setsid python3 /tmp/last_answer.py ask 10.0.0.2 $1 /tmp/answer >/dev/null 2>&1 &"
+	eventually 20 answer_says asks
+}
 # Its device doesn't close, so the broker takes it away: the guest is not gone for that.
-pause_and_part() { # with a request in the ring
-	xl pause b && sleep 1 && on a "vmc-loader detach" &&
+pause_and_part() { # with a request in the ring, and one whose answer is followed by a FIN
+	ask "$3" && xl pause b && sleep 5 && on a "vmc-loader detach" &&
 		eventually 20 xs_is "/local/domain/$1/device/vmc/$2" none && sleep 2 &&
-		xl unpause b && connection_lives && on a "vmc-loader attach --daemon"
+		xl unpause b && connection_lives && eventually 30 answer_says all &&
+		on a "vmc-loader attach --daemon"
 }
 faults_are_none() { is "" "$($lab check-console)"; }
 peers_are() { is "$2" "$(peers "$1")"; }
@@ -42,6 +50,7 @@ peers_are() { is "$2" "$(peers "$1")"; }
 [ -e build/kmod/vmc.ko ] || { skip "save and restore" "no build/kmod/vmc.ko"; ktap_end; exit; }
 lab_begin --memory 256
 put_loader build/loader/vmc-loader dom0 a b || exit
+for guest in a b; do $lab put $guest tests/loader/last_answer.py /tmp/last_answer.py; done
 ok "the broker starts" on dom0 "vmc-loader broker --daemon"
 for guest in a b; do
 	$lab put $guest build/kmod/vmc.ko /tmp/vmc.ko
@@ -52,7 +61,7 @@ ok "a sees b" eventually 5 peers_are a "2 b 10.0.0.2 fd00::2"
 ok "a connection carries data" connection_open
 ok "by the ring" carries 20
 
-ok "a detaches while b is paused" pause_and_part 1 2
+ok "a detaches while b is paused" pause_and_part 1 2 5001
 ok "the connection goes by the ring again" carries 60
 
 ok "b is saved and goes on, as for a checkpoint" xl save -c b /tmp/b.save
@@ -79,7 +88,7 @@ ok "the old device is gone in a" on a "! ls -d /sys/bus/xen/devices/vmc-* 2>/dev
 ok "the connection goes by the ring again" carries 60
 
 # b is the frontend now
-ok "a detaches while b is paused" pause_and_part 3 4
+ok "a detaches while b is paused" pause_and_part 3 4 5002
 ok "the connection goes by the ring again" carries 60
 
 # Bytes that b has not taken are TCP's to send again, until it gives up
