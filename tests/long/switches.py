@@ -8,6 +8,7 @@ import json
 import random
 import time
 
+from groups import SCALE
 from labctl import LabError
 
 POLICY = "/etc/vmc/broker.conf"
@@ -24,7 +25,7 @@ class Vmc:
 
     def sh(self, host, line, *good):
         """Run LINE; its status must be 0 or one of GOOD."""
-        said = self.lab.exec(host, "sh", "-c", f"({line}) 2>&1; echo status $?", timeout=60)
+        said = self.lab.exec(host, "sh", "-c", f"({line}) 2>&1; echo status $?", timeout=60 * SCALE)
         said, _, status = said.rpartition("status ")
         if int(status) not in (0, *good):
             self.faults.append(f"{host}: {line}: status {status.strip()}: {said.strip()}")
@@ -95,7 +96,7 @@ class Vmc:
                          "cat /proc/$p/comm /proc/$p/stack; done"):
                 said.append(f"{host}: {line}")
                 try:
-                    said.append(self.lab.exec(host, "sh", "-c", f"({line}) 2>&1", timeout=20,
+                    said.append(self.lab.exec(host, "sh", "-c", f"({line}) 2>&1", timeout=20 * SCALE,
                                               check=False))
                 except LabError as error:
                     said.append(str(error))
