@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What TCP tells about a connection: TCP_INFO and ss."""
 
+import collections
 import socket
 import struct
 import time
@@ -28,9 +29,16 @@ def info(s):
     return {name: struct.unpack_from(kind, data, at)[0] for name, kind, at in FIELDS}
 
 
+def note_bytes(t, before, now):
+    """What the connection has carried since; without what a slow host made TCP send twice."""
+    sent, again, acked, received = (now[name] - before[name] for name in (
+        "bytes_sent", "bytes_retrans", "bytes_acked", "bytes_received"))
+    t.note("bytes sent", sent - again, "acknowledged", acked, "received", received)
+
+
 def note_sane(t, now):
     """Each value within what makes sense; the wrong ones by name."""
-    bounds = {"state": (1, 1), "ca_state": (0, 0), "retransmits": (0, 0), "probes": (0, 0),
+    bounds = {"state": (1, 1), "ca_state": (0, 1), "retransmits": (0, 0), "probes": (0, 0),
               "backoff": (0, 0), "rto": (1000, 120000000), "snd_mss": (500, 65535),
               "rcv_mss": (88, 65535), "unacked": (0, 0), "sacked": (0, 0), "lost": (0, 0),
               "retrans": (0, 0), "pmtu": (576, 65535), "rtt": (1, 5000000),
@@ -60,8 +68,7 @@ class Info:
         transfer(t, s, 70000, False)
         until(lambda: info(s)["unacked"], 0)
         now = info(s)
-        for name in ("bytes_sent", "bytes_acked", "bytes_received", "bytes_retrans"):
-            t.note(name, now[name] - before[name])
+        note_bytes(t, before, now)
         note_sane(t, now)
         t.sync()
 
@@ -73,8 +80,7 @@ class Info:
         transfer(t, s, 70000, True)
         until(lambda: info(s)["unacked"], 0)
         now = info(s)
-        for name in ("bytes_sent", "bytes_acked", "bytes_received", "bytes_retrans"):
-            t.note(name, now[name] - before[name])
+        note_bytes(t, before, now)
         note_sane(t, now)
         t.sync()
 
@@ -118,10 +124,10 @@ class InfoFull:
 
 
 def ss(s):
-    """state, Recv-Q, Send-Q, and the numbers of ss -ti by name."""
+    """state, Recv-Q, Send-Q, and the numbers of ss -ti by name; a zero isn't shown."""
     port, peer = s.getsockname()[1], s.getpeername()[1]
     text = run("ss", "-Htin", f"( sport = :{port} and dport = :{peer} )").split()
-    numbers = {}
+    numbers = collections.defaultdict(int)
     for word in text[5:]:
         name, colon, value = word.partition(":")
         if colon and value.isdigit():
@@ -139,8 +145,7 @@ class Ss:
         until(lambda: ss(s)[2], 0)
         state, recvq, sendq, now = ss(s)
         t.note("ss", state, recvq, sendq)
-        for name in ("bytes_sent", "bytes_acked"):
-            t.note(name, now.get(name, 0) - before.get(name, 0))
+        note_bytes(t, before, now)
         t.note("shown", [name in now for name in ("mss", "rcvmss", "cwnd", "rcv_space")],
                [name in now for name in ("retrans", "lost", "unacked", "notsent")])
         t.sync()
@@ -152,7 +157,7 @@ class Ss:
         until(lambda: ss(s)[1], 3000)
         state, recvq, sendq, now = ss(s)
         t.note("ss", state, recvq, sendq)
-        t.note("bytes_received", now.get("bytes_received", 0) - before.get("bytes_received", 0))
+        note_bytes(t, before, now)
         t.note("recv", receive(s, 3000))
         t.note("Recv-Q", ss(s)[1])
         t.sync()
