@@ -99,26 +99,46 @@ int vmc_grant_half(struct vmc_half *half, domid_t domid, struct vmc_grants *gran
 	return err;
 }
 
-/* The page is freed now, or when the peer no longer maps it. */
-static void grant_end_page(struct page **page, grant_ref_t *ref)
+/* Return: is the grant ended? Then its page is the kernel's, to free now or later. */
+typedef bool (*end_grant_fn)(grant_ref_t ref, struct page *page);
+
+/* The kernel frees the page when the peer no longer maps it. */
+static bool end_grant(grant_ref_t ref, struct page *page)
 {
-	if (*ref == INVALID_GRANT_REF)
-		return;
-	gnttab_end_foreign_access(*ref, *page);
-	*ref = INVALID_GRANT_REF;
-	*page = NULL;
+	gnttab_end_foreign_access(ref, page);
+	return true;
 }
 
-static bool grant_try_end_page(struct page **page, grant_ref_t *ref)
+static bool try_end_grant(grant_ref_t ref, struct page *page)
+{
+	if (!gnttab_try_end_foreign_access(ref))
+		return false;
+	put_page(page);
+	return true;
+}
+
+static bool end_page(struct page **page, grant_ref_t *ref, end_grant_fn end)
 {
 	if (*ref == INVALID_GRANT_REF)
 		return true;
-	if (!gnttab_try_end_foreign_access(*ref))
+	if (!end(*ref, *page))
 		return false;
-	put_page(*page);
 	*ref = INVALID_GRANT_REF;
 	*page = NULL;
 	return true;
+}
+
+/* Return: are all ended? */
+static bool end_pages(struct vmc_half *half, struct vmc_grants *grants, end_grant_fn end)
+{
+	bool has_ended = end_page(&half->head, &grants->head, end);
+	u32 i;
+
+	for (i = 0; i < half->nr_dir; i++)
+		has_ended &= end_page(&half->dir[i], &grants->dir[i], end);
+	for (i = 0; i < half->nr_pages; i++)
+		has_ended &= end_page(&half->pages[i], &grants->pages[i], end);
+	return has_ended;
 }
 
 /**
@@ -131,17 +151,7 @@ static bool grant_try_end_page(struct page **page, grant_ref_t *ref)
  */
 bool vmc_grant_try_end(struct vmc_half *half, struct vmc_grants *grants)
 {
-	bool has_ended = true;
-	u32 i;
-
-	if (!grants->pages)
-		return true;
-	has_ended &= grant_try_end_page(&half->head, &grants->head);
-	for (i = 0; i < half->nr_dir; i++)
-		has_ended &= grant_try_end_page(&half->dir[i], &grants->dir[i]);
-	for (i = 0; i < half->nr_pages; i++)
-		has_ended &= grant_try_end_page(&half->pages[i], &grants->pages[i]);
-	return has_ended;
+	return !grants->pages || end_pages(half, grants, try_end_grant);
 }
 
 /**
@@ -154,15 +164,9 @@ bool vmc_grant_try_end(struct vmc_half *half, struct vmc_grants *grants)
  */
 void vmc_grant_end(struct vmc_half *half, struct vmc_grants *grants)
 {
-	u32 i;
-
 	if (!grants->pages)
 		return;
-	grant_end_page(&half->head, &grants->head);
-	for (i = 0; i < half->nr_dir; i++)
-		grant_end_page(&half->dir[i], &grants->dir[i]);
-	for (i = 0; i < half->nr_pages; i++)
-		grant_end_page(&half->pages[i], &grants->pages[i]);
+	end_pages(half, grants, end_grant);
 	kfree(grants->dir);
 	kvfree(grants->pages);
 	grants->dir = NULL;

@@ -31,36 +31,22 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/delay.h>
-#include <linux/interrupt.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
-#include <xen/events.h>
-#include <xen/grant_table.h>
 #include <xen/xen.h>
 #include <xen/xenbus.h>
 
 #include "../include/vmc/xenstore.h"
 #include "chan.h"
-#include "grant.h"
 #include "queue.h"
-#include "stats.h"
 #include "transport.h"
 #include "xenbus.h"
+#include "xenbus_queue.h"
 
 #define XEN_MAX_QUEUES 16
 #define XEN_PATIENCE   (2 * HZ)	 /* with the other end, with programs */
 #define XEN_DYING      (10 * HZ) /* until a dead domain's mappings are gone */
-
-struct xen_queue {
-	struct vmc_queue *q;
-	struct vmc_grants grants;
-	struct vmc_mapping *mapping;
-	evtchn_port_t port;
-	int irq; /* 0: not bound */
-	unsigned long flags;
-#define XEN_QUEUE_EOI 0 /* the interrupt waits for its end */
-};
 
 /* Of the device; and of its end, which may outlast it. */
 struct xen_chan {
@@ -79,46 +65,8 @@ struct xen_chan {
 	bool is_parting; /* somebody waits for the end */
 	bool is_removed; /* the device: no more talk of states */
 	u16 nr_queues;
-	struct xen_queue *queues;
+	struct vmc_xenbus_queue *queues;
 };
-
-static bool xen_is_frontend(const struct xenbus_device *dev)
-{
-	return !strncmp(dev->nodename, "device/", strlen("device/"));
-}
-
-/*
- * Doorbells.
- */
-
-static irqreturn_t xen_interrupt(int irq, void *data)
-{
-	struct xen_queue *xq = data;
-
-	vmc_stat_inc(rx_doorbells);
-	set_bit(XEN_QUEUE_EOI, &xq->flags);
-	napi_schedule(&xq->q->napi);
-	return IRQ_HANDLED;
-}
-
-static void xen_notify(struct vmc_queue *q)
-{
-	struct xen_queue *xq = q->priv;
-
-	notify_remote_via_irq(xq->irq);
-}
-
-/* A peer that rings for nothing is slowed down by Xen's event code. */
-static void xen_poll_done(struct vmc_queue *q, bool is_spurious)
-{
-	struct xen_queue *xq = q->priv;
-
-	if (!test_and_clear_bit(XEN_QUEUE_EOI, &xq->flags))
-		return;
-	if (is_spurious)
-		vmc_stat_inc(rx_doorbells_spurious);
-	xen_irq_lateeoi(xq->irq, is_spurious ? XEN_EOI_FLAG_SPURIOUS : 0);
-}
 
 /*
  * Queues.
@@ -135,51 +83,9 @@ static int xen_queues_alloc(struct xen_chan *xc, u16 nr_queues)
 	if (!xc->queues)
 		return -ENOMEM;
 	xc->nr_queues = nr_queues;
-	for (i = 0; i < nr_queues; i++) {
-		xc->queues[i].q = &xc->chan->queues[i];
-		xc->queues[i].q->priv = &xc->queues[i];
-	}
+	for (i = 0; i < nr_queues; i++)
+		vmc_xenbus_queue_init(&xc->queues[i], xc->dev, &xc->chan->queues[i]);
 	return 0;
-}
-
-static int xen_queue_grant(struct xen_chan *xc, struct xen_queue *xq)
-{
-	struct vmc_half *own = &xq->q->own;
-
-	return vmc_half_init_own(own)		 ?:
-		       vmc_half_alloc_pages(own) ?:
-		       vmc_grant_half(own, xc->dev->otherend_id, &xq->grants);
-}
-
-static int xen_read_u32(const char *dir, int queue, const char *key, u32 *val)
-{
-	char path[32];
-
-	snprintf(path, sizeof(path), "queue-%d/%s", queue, key);
-	return xenbus_scanf(XBT_NIL, dir, path, "%u", val) == 1 ? 0 : -EPROTO;
-}
-
-static int xen_queue_map(struct xen_chan *xc, struct xen_queue *xq)
-{
-	u32 ref;
-	int err;
-
-	err = xen_read_u32(xc->dev->otherend, xq->q->index, VMC_XS_RING_REF, &ref);
-	return err ?: vmc_map_half(&xq->q->peer, xc->dev->otherend_id, ref, &xq->mapping);
-}
-
-static int xen_write_queue(struct xen_chan *xc, struct xenbus_transaction xbt, int i)
-{
-	const struct xen_queue *xq = &xc->queues[i];
-	char path[32];
-	int err;
-
-	snprintf(path, sizeof(path), "queue-%d/" VMC_XS_RING_REF, i);
-	err = xenbus_printf(xbt, xc->dev->nodename, path, "%u", xq->grants.head);
-	if (err || !xen_is_frontend(xc->dev))
-		return err;
-	snprintf(path, sizeof(path), "queue-%d/" VMC_XS_EVTCHN, i);
-	return xenbus_printf(xbt, xc->dev->nodename, path, "%u", xq->port);
 }
 
 /* The frontend chooses. */
@@ -202,8 +108,8 @@ again:
 	if (err)
 		return err;
 	for (i = 0; !err && i < xc->nr_queues; i++)
-		err = xen_write_queue(xc, xbt, i);
-	if (!err && xen_is_frontend(xc->dev))
+		err = vmc_xenbus_queue_write(&xc->queues[i], xbt);
+	if (!err && vmc_xenbus_is_frontend(xc->dev))
 		err = xen_write_choice(xc, xbt);
 	if (err) {
 		xenbus_transaction_end(xbt, 1);
@@ -213,23 +119,6 @@ again:
 	if (err == -EAGAIN)
 		goto again;
 	return err;
-}
-
-static void xen_queue_unmap(struct xen_chan *xc, struct xen_queue *xq)
-{
-	if (xq->irq > 0)
-		unbind_from_irqhandler(xq->irq, xq);
-	else if (xq->port)
-		xenbus_free_evtchn(xc->dev, xq->port);
-	vmc_unmap_half(&xq->q->peer, xq->mapping);
-	xq->mapping = NULL;
-}
-
-static void xen_queue_revoke(struct xen_queue *xq)
-{
-	vmc_grant_end(&xq->q->own, &xq->grants);
-	vmc_half_free_pages(&xq->q->own);
-	vmc_half_exit(&xq->q->own);
 }
 
 /*
@@ -279,7 +168,7 @@ static bool xen_try_revoke(struct xen_chan *xc)
 	int i;
 
 	for (i = 0; i < xc->nr_queues; i++)
-		is_done &= vmc_grant_try_end(&xc->queues[i].q->own, &xc->queues[i].grants);
+		is_done &= vmc_xenbus_queue_try_revoke(&xc->queues[i]);
 	return is_done;
 }
 
@@ -301,7 +190,7 @@ static void __xen_revoke(struct xen_chan *xc)
 	int i;
 
 	for (i = 0; i < xc->nr_queues; i++)
-		xen_queue_revoke(&xc->queues[i]);
+		vmc_xenbus_queue_revoke(&xc->queues[i]);
 	kfree(xc->queues);
 	xc->queues = NULL;
 	xc->nr_queues = 0;
@@ -339,8 +228,7 @@ static void __front_setup(struct xen_chan *xc)
 
 	err = xen_queues_alloc(xc, xen_choose_nr_queues(dev));
 	for (i = 0; !err && i < xc->nr_queues; i++)
-		err = xen_queue_grant(xc, &xc->queues[i]) ?:
-			      xenbus_alloc_evtchn(dev, &xc->queues[i].port);
+		err = vmc_xenbus_queue_offer(&xc->queues[i]);
 	err = err ?: xen_write_queues(xc);
 	if (err)
 		__xen_fatal(xc, err, "setting up queues");
@@ -357,20 +245,6 @@ static void __front_try_setup(struct xen_chan *xc, enum xenbus_state backend)
 		__front_setup(xc);
 }
 
-static int front_queue_connect(struct xen_chan *xc, struct xen_queue *xq)
-{
-	int ret;
-
-	ret = xen_queue_map(xc, xq) ?: vmc_queue_setup(xq->q);
-	if (ret)
-		return ret;
-	ret = bind_evtchn_to_irqhandler_lateeoi(xq->port, xen_interrupt, 0, "vmc", xq);
-	if (ret < 0)
-		return ret;
-	xq->irq = ret;
-	return 0;
-}
-
 static void __front_connect(struct xen_chan *xc)
 {
 	int i, err = 0;
@@ -378,7 +252,7 @@ static void __front_connect(struct xen_chan *xc)
 	if (xc->is_stopped || xc->dev->state != XenbusStateInitialised)
 		return;
 	for (i = 0; !err && i < xc->nr_queues; i++)
-		err = front_queue_connect(xc, &xc->queues[i]);
+		err = vmc_xenbus_queue_connect(&xc->queues[i]);
 	if (err) {
 		__xen_fatal(xc, err, "mapping the backend's queues");
 		return;
@@ -419,25 +293,6 @@ static void __front_changed(struct xen_chan *xc, enum xenbus_state state)
  * Backend.
  */
 
-static int back_queue_connect(struct xen_chan *xc, struct xen_queue *xq)
-{
-	u32 port;
-	int ret;
-
-	ret = xen_read_u32(xc->dev->otherend, xq->q->index, VMC_XS_EVTCHN, &port) ?:
-		      xen_queue_map(xc, xq)					  ?:
-		      xen_queue_grant(xc, xq)					  ?:
-		      vmc_queue_setup(xq->q);
-	if (ret)
-		return ret;
-	ret = bind_interdomain_evtchn_to_irqhandler_lateeoi(xc->dev, port, xen_interrupt, 0, "vmc",
-							    xq);
-	if (ret < 0)
-		return ret;
-	xq->irq = ret;
-	return 0;
-}
-
 static void __back_connect(struct xen_chan *xc)
 {
 	struct xenbus_device *dev = xc->dev;
@@ -455,7 +310,7 @@ static void __back_connect(struct xen_chan *xc)
 	}
 	err = xen_queues_alloc(xc, nr_queues);
 	for (i = 0; !err && i < nr_queues; i++)
-		err = back_queue_connect(xc, &xc->queues[i]);
+		err = vmc_xenbus_queue_accept(&xc->queues[i]);
 	err = err ?: xen_write_queues(xc);
 	if (err) {
 		__xen_fatal(xc, err, "connecting to the frontend's queues");
@@ -497,7 +352,7 @@ static void __back_changed(struct xen_chan *xc, enum xenbus_state state)
 
 static void __xen_changed(struct xen_chan *xc, enum xenbus_state state)
 {
-	if (xen_is_frontend(xc->dev))
+	if (vmc_xenbus_is_frontend(xc->dev))
 		__front_changed(xc, state);
 	else
 		__back_changed(xc, state);
@@ -532,7 +387,7 @@ static void xen_finish_work(struct work_struct *work)
 
 	vmc_chan_finish(xc->chan);
 	for (i = 0; i < xc->nr_queues; i++)
-		xen_queue_unmap(xc, &xc->queues[i]);
+		vmc_xenbus_queue_unmap(&xc->queues[i]);
 	if (xen_peer_is_dying(xc))
 		xen_revoke_of_dying(xc);
 	mutex_lock(&xc->lock);
@@ -555,7 +410,7 @@ static void xen_connect(struct vmc_chan *chan)
 	xc->is_wanted = true;
 	if (xc->is_stopped)
 		goto out;
-	if (xen_is_frontend(dev))
+	if (vmc_xenbus_is_frontend(dev))
 		__front_try_setup(xc, xenbus_read_driver_state(dev->otherend));
 	else if (dev->state == XenbusStateInitWait)
 		xenbus_switch_state(dev, XenbusStateInitialised);
@@ -584,8 +439,8 @@ static const struct vmc_transport xen_transport = {
 	.name = "xen",
 	.connect = xen_connect,
 	.fail = xen_fail,
-	.notify = xen_notify,
-	.poll_done = xen_poll_done,
+	.notify = vmc_xenbus_queue_notify,
+	.poll_done = vmc_xenbus_queue_poll_done,
 };
 
 /* A node that somebody has closed is none to begin with: the broker makes a new one. */
@@ -601,7 +456,7 @@ static int xen_begin(struct xen_chan *xc)
 		mutex_unlock(&xc->lock);
 		return 0;
 	}
-	if (xen_is_frontend(dev))
+	if (vmc_xenbus_is_frontend(dev))
 		return 0;
 	err = xenbus_printf(XBT_NIL, dev->nodename, VMC_XS_VERSION, "%u", VMC_PROTOCOL_VERSION) ?:
 		      xenbus_printf(XBT_NIL, dev->nodename, VMC_XS_MAX_QUEUES, "%u",
@@ -639,7 +494,8 @@ static void xen_part(struct xen_chan *xc, unsigned long patience)
 	WRITE_ONCE(xc->is_parting, true);
 	if (xc->nr_queues && !xc->is_finishing) {
 		__xen_closing(xc);
-		xen_await(xc, xen_is_frontend(xc->dev) ? XenbusStateClosed : XenbusStateClosing,
+		xen_await(xc,
+			  vmc_xenbus_is_frontend(xc->dev) ? XenbusStateClosed : XenbusStateClosing,
 			  deadline);
 	}
 	__xen_finish(xc);

@@ -3,10 +3,18 @@
 #ifndef VMC_XENBUS_H
 #define VMC_XENBUS_H
 
+#include <linux/string.h>
+#include <xen/xenbus.h>
+
 struct attribute_group;
 struct bus_type;
 struct device;
 struct vmc_chan;
+
+static inline bool vmc_xenbus_is_frontend(const struct xenbus_device *dev)
+{
+	return strstarts(dev->nodename, "device/");
+}
 
 /* xenbus.c */
 struct vmc_chan *vmc_xenbus_chan(struct device *dev);
