@@ -140,6 +140,31 @@ static void vmc_shutdown(struct sock *sk, int how)
 		proto_send_flag(flow, seq, VMC_DATA_FIN);
 }
 
+/**
+ * vmc_proto_stock_rcv() - let TCP process a segment
+ * @sk: the socket
+ * @skb: the segment, as sk->sk_backlog_rcv takes it; it is consumed
+ *
+ * Context: socket's spinlock held, BH off.
+ */
+void vmc_proto_stock_rcv(struct sock *sk, struct sk_buff *skb)
+{
+	proto_stock(sk)->backlog_rcv(sk, skb);
+}
+
+/* sk->sk_backlog_rcv, which the owner of a socket calls when he lets go of it. */
+static int vmc_backlog_rcv(struct sock *sk, struct sk_buff *skb)
+{
+	struct vmc_flow *flow;
+
+	rcu_read_lock();
+	flow = vmc_flow_of(sk);
+	if (flow)
+		vmc_rx_before_backlog(flow);
+	rcu_read_unlock();
+	return proto_stock(sk)->backlog_rcv(sk, skb);
+}
+
 static void vmc_destroy(struct sock *sk)
 {
 	struct vmc_flow *flow;
@@ -149,6 +174,7 @@ static void vmc_destroy(struct sock *sk)
 	/* What is queued points into the channel's pages. */
 	__skb_queue_purge(&sk->sk_receive_queue);
 	WRITE_ONCE(sk->sk_prot, proto_stock(sk));
+	sk->sk_backlog_rcv = proto_stock(sk)->backlog_rcv;
 	if (flow)
 		vmc_flow_detach(flow, VMC_REASON_SOCKET_GONE);
 	rcu_read_unlock();
@@ -289,6 +315,7 @@ static int vmc_getsockopt(struct sock *sk, int level, int name, char __user *val
 void vmc_proto_attach(struct sock *sk)
 {
 	proto_attach_ops(sk);
+	sk->sk_backlog_rcv = vmc_backlog_rcv;
 	if (vmc_proto_is_stock(sk))
 		WRITE_ONCE(sk->sk_prot, &protos[proto_is_v6(sk)][PROTO_BASE]);
 }
@@ -321,6 +348,8 @@ void vmc_proto_detach(struct sock *sk)
 
 	vmc_sock_pin_module(sk);
 	vmc_sock_ops_detach(sk);
+	/* IPv6's takes segments of IPv4, too. */
+	sk->sk_backlog_rcv = proto_stock(sk)->backlog_rcv;
 	if (psock) {
 		proto_restack_psock(sk, psock);
 		sk_psock_put(sk, psock);

@@ -28,6 +28,7 @@ void vmc_rx_copy_out_pending(struct sk_buff_head *pending);
 
 /* rx_tcp.c: into the TCP control block */
 int vmc_rx_record(struct vmc_queue *q, const struct vmc_record *rec);
+void vmc_rx_before_backlog(struct vmc_flow *flow);
 void vmc_rx_release_cb(struct vmc_flow *flow);
 
 /* rx_segment.c: as if a segment had come by IP */

@@ -9,6 +9,7 @@
 #include <net/sock.h>
 #include <net/tcp.h>
 
+#include "proto.h"
 #include "rx.h"
 
 /* Payload of one segment, as GRO would make it. */
@@ -144,7 +145,7 @@ bool __vmc_rx_segment(struct sock *sk, struct sk_buff *data)
 			kfree_skb(skb);
 			return true;
 		}
-		sk->sk_backlog_rcv(sk, skb);
+		vmc_proto_stock_rcv(sk, skb);
 		off += len;
 	} while (off < data->len && sk->sk_state != TCP_CLOSE && tp->rcv_nxt == first + off);
 	return true;

@@ -19,8 +19,12 @@
 #include "path.h"
 #include "queue.h"
 #include "rx.h"
+#include "space.h"
 #include "stats.h"
 #include "window.h"
+
+/* How far a segment may be behind the ring's bytes. */
+#define RX_MAX_OVERTAKEN SZ_1G
 
 /* May bytes at rcv_nxt simply be queued? A socket filter sees segments. */
 static bool rx_is_plain(const struct sock *sk)
@@ -33,6 +37,29 @@ static bool rx_is_plain(const struct sock *sk)
 	       !rcu_access_pointer(sk->sk_filter);
 }
 
+/*
+ * The window moves on with the bytes. Segments that the peer sent before them arrive
+ * later, and acknowledge what we send by TCP: while there is such, tcp_sequence() must
+ * not think them old, so the window grows at its left edge. Half of what sequence
+ * numbers can compare is far more than arrives until we send a segment, which is what
+ * ends this (tcp_select_window()).
+ */
+static void rx_move_window(struct tcp_sock *tp, u32 len)
+{
+	if (vmc_tcp_is_drained(tp) || tp->rcv_nxt - tp->rcv_wup > RX_MAX_OVERTAKEN)
+		tp->rcv_wup += len;
+	else
+		tp->rcv_wnd += len;
+	/* Segments tell of the peer's window; any that is to come is newer than this. */
+	if (before(tp->snd_wl1, tp->rcv_wup - 1))
+		tp->snd_wl1 = tp->rcv_wup - 1;
+	/*
+	 * What we answer to segments that come late has no time stamp to echo: the
+	 * last one is as old as the ring is in use, which is no round trip.
+	 */
+	tp->rx_opt.ts_recent = 0;
+}
+
 /* The receiver's half of D1: as if the bytes had arrived in a segment. */
 static void rx_queue(struct sock *sk, struct sk_buff *skb)
 {
@@ -43,8 +70,7 @@ static void rx_queue(struct sock *sk, struct sk_buff *skb)
 	vmc_rx_stamp(skb, sk);
 	__skb_queue_tail(&sk->sk_receive_queue, skb);
 	WRITE_ONCE(tp->rcv_nxt, tp->rcv_nxt + len);
-	tp->snd_wl1 = TCP_SKB_CB(skb)->seq;
-	tp->rcv_wup += len;
+	rx_move_window(tp, len);
 	tp->bytes_received += len;
 	tp->rcv_tstamp = tcp_jiffies32;
 	inet_csk(sk)->icsk_ack.lrcvtime = tcp_jiffies32;
@@ -314,6 +340,26 @@ static void rx_window(struct vmc_queue *q, const struct vmc_record *rec)
 
 	if (flow)
 		vmc_rx_window(q, flow, rec);
+}
+
+/**
+ * vmc_rx_before_backlog() - a segment in the socket's backlog is about to be processed
+ * @flow: the flow
+ *
+ * What came by the ring meanwhile comes first: behind more of it than the window that
+ * TCP knows of, the segment would count as one of another time.
+ *
+ * Context: socket owned by the caller, not its spinlock; under RCU.
+ */
+void vmc_rx_before_backlog(struct vmc_flow *flow)
+{
+	struct sock *sk = flow->sk;
+
+	if (skb_queue_empty_lockless(&flow->rx_pending))
+		return;
+	spin_lock_bh(&sk->sk_lock.slock);
+	__rx_drain(flow);
+	spin_unlock_bh(&sk->sk_lock.slock);
 }
 
 /**
