@@ -133,7 +133,7 @@ def one_row(number, row, side):
         child(row, side)
     os.close(writer)
     begin = time.monotonic()
-    limit = row.timeout + (side.config["storm"] // 5 if row.is_storm else 0)
+    limit = (row.timeout + (side.config["storm"] // 5 if row.is_storm else 0)) * side.config["slow"]
     result = supervise(limit, pid, reader)
     control.send("over")
     while True:
@@ -160,6 +160,7 @@ def arguments():
     parser.add_argument("--vmc", action="store_true", help="vmc is attached")
     parser.add_argument("--shared", action="store_true", help="both sides are in one kernel")
     parser.add_argument("--storm", type=int, default=100, help="connections of the storms")
+    parser.add_argument("--slow", type=int, default=1, help="times as long as usual for a row")
     parser.add_argument("--only", action="append", default=[], help="rows with this text")
     return parser.parse_args()
 
@@ -175,7 +176,7 @@ def main():
     family = socket.AF_INET6 if ":" in args.peer else socket.AF_INET
     config = {"family": family, "local": args.local, "peer": args.peer, "nic": args.nic,
               "has_vmc": args.vmc, "factor": 2 if args.shared else 1, "storm": args.storm,
-              "shared": args.shared}
+              "shared": args.shared, "slow": args.slow}
     for number, row in enumerate(selection.choose(args.only)):
         side = Side(args.role, config, control, None)
         print(json.dumps(one_row(number, row, side)), flush=True)

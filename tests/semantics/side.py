@@ -97,7 +97,7 @@ class Side:
         does after self.synced."""
         self.synced = time.monotonic()
         self.control.send("sync", value)
-        return self.control.receive("sync", wait)
+        return self.control.receive("sync", wait * self.config["slow"])
 
     # connections
 
@@ -124,7 +124,7 @@ class Side:
         """A connection that nothing was sent on yet."""
         if self.role == "server":
             with self.listen(prepare, proto) as listener:
-                listener.settimeout(WAIT)
+                listener.settimeout(WAIT * self.config["slow"])
                 sock, _ = listener.accept()
                 listener.settimeout(None)
                 sock.settimeout(None)
