@@ -168,6 +168,7 @@ static struct vmc_flow *flow_alloc(struct sock *sk, struct vmc_chan *chan,
 	flow->offer_after = jiffies;
 	flow->max_pages = U32_MAX;
 	flow->told_window = U32_MAX;
+	flow->drained_wup = tcp_sk(sk)->rcv_wup;
 	flow->cur_page = U32_MAX;
 	flow->wants_copies = true;
 	flow->state = VMC_FLOW_OPENING;

@@ -117,6 +117,7 @@ struct vmc_flow {
 	bool wants_stopped; /* the peer waits for a STOPPED */
 	bool has_stopped;   /* the peer sends no more by the ring */
 	u32 told_window;    /* by the last WINDOW to the peer */
+	u32 drained_wup;    /* rcv_wup when TCP had nothing unacknowledged */
 
 	bool wants_copies; /* no page of the peer in the receive queue */
 	bool is_detached;

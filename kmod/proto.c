@@ -156,13 +156,16 @@ void vmc_proto_stock_rcv(struct sock *sk, struct sk_buff *skb)
 static int vmc_backlog_rcv(struct sock *sk, struct sk_buff *skb)
 {
 	struct vmc_flow *flow;
+	int ret;
 
+	/* To the end, as in softirq: the flow, which holds the module, may go meanwhile. */
 	rcu_read_lock();
 	flow = vmc_flow_of(sk);
 	if (flow)
 		vmc_rx_before_backlog(flow);
+	ret = proto_stock(sk)->backlog_rcv(sk, skb);
 	rcu_read_unlock();
-	return proto_stock(sk)->backlog_rcv(sk, skb);
+	return ret;
 }
 
 static void vmc_destroy(struct sock *sk)

@@ -40,29 +40,30 @@ static bool rx_is_plain(const struct sock *sk)
 /*
  * The window moves on with the bytes. Segments that the peer sent before them arrive
  * later, and acknowledge what we send by TCP: while there is such, tcp_sequence() must
- * not think them old, so the window grows at its left edge. Half of what sequence
- * numbers can compare is far more than arrives until we send a segment, which is what
- * ends this (tcp_select_window()).
+ * not think them old, so the window keeps the left edge that it had before, although
+ * each segment that we send moves it (tcp_select_window()).
  */
-static void rx_move_window(struct tcp_sock *tp, u32 len)
+static void rx_move_window(struct vmc_flow *flow, u32 len)
 {
-	if (vmc_tcp_is_drained(tp) || tp->rcv_nxt - tp->rcv_wup > RX_MAX_OVERTAKEN)
+	struct tcp_sock *tp = tcp_sk(flow->sk);
+	u32 right = tp->rcv_wup + tp->rcv_wnd + len;
+
+	if (vmc_tcp_is_drained(tp) || tp->rcv_nxt - flow->drained_wup > RX_MAX_OVERTAKEN) {
 		tp->rcv_wup += len;
-	else
-		tp->rcv_wnd += len;
+		flow->drained_wup = tp->rcv_wup;
+	} else {
+		tp->rcv_wup = flow->drained_wup;
+		tp->rcv_wnd = right - tp->rcv_wup;
+	}
 	/* Segments tell of the peer's window; any that is to come is newer than this. */
 	if (before(tp->snd_wl1, tp->rcv_wup - 1))
 		tp->snd_wl1 = tp->rcv_wup - 1;
-	/*
-	 * What we answer to segments that come late has no time stamp to echo: the
-	 * last one is as old as the ring is in use, which is no round trip.
-	 */
-	tp->rx_opt.ts_recent = 0;
 }
 
 /* The receiver's half of D1: as if the bytes had arrived in a segment. */
-static void rx_queue(struct sock *sk, struct sk_buff *skb)
+static void rx_queue(struct vmc_flow *flow, struct sk_buff *skb)
 {
+	struct sock *sk = flow->sk;
 	struct tcp_sock *tp = tcp_sk(sk);
 	u32 len = skb->len;
 
@@ -70,7 +71,7 @@ static void rx_queue(struct sock *sk, struct sk_buff *skb)
 	vmc_rx_stamp(skb, sk);
 	__skb_queue_tail(&sk->sk_receive_queue, skb);
 	WRITE_ONCE(tp->rcv_nxt, tp->rcv_nxt + len);
-	rx_move_window(tp, len);
+	rx_move_window(flow, len);
 	tp->bytes_received += len;
 	tp->rcv_tstamp = tcp_jiffies32;
 	inet_csk(sk)->icsk_ack.lrcvtime = tcp_jiffies32;
@@ -108,7 +109,7 @@ static enum rx_result rx_deliver_plain(struct vmc_flow *flow, struct sk_buff *sk
 		if (vmc_rx_copy(skb))
 			return RX_AGAIN;
 	}
-	rx_queue(flow->sk, skb);
+	rx_queue(flow, skb);
 	return RX_DONE;
 }
 
