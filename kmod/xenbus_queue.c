@@ -2,7 +2,7 @@
 /*
  * A queue of a channel between two guests: what of it is granted, mapped, told by
  * XenStore, and its doorbell. When each of that is due is xenbus.c's matter, which
- * also sees to it that one thread at a time is here.
+ * also sees to it that one thread at a time sets a queue up or ends it.
  */
 #include <linux/interrupt.h>
 #include <linux/netdevice.h>
@@ -151,7 +151,7 @@ int vmc_xenbus_queue_connect(struct vmc_xenbus_queue *xq)
 }
 
 /**
- * vmc_xenbus_queue_write() - tell the other end by XenStore: docs/protocol.md, 1.3
+ * vmc_xenbus_queue_write() - tell the other end by XenStore: docs/protocol.md, 1.2
  * @xq: offered or accepted
  * @xbt: the transaction it belongs to
  *
