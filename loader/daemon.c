@@ -23,7 +23,9 @@
 #include "loader.h"
 #include "log.h"
 
-#define END_TIMEOUT_MS 10000
+/* Of a daemon that is told to end. A machine that is busy enough may take its time. */
+#define END_NOTICE_MS 5000
+#define END_TIMEOUT_MS 60000
 
 /* Write end of the pipe on which the process that forked waits for an exit status. */
 static int ready_fd = -1;
@@ -88,6 +90,16 @@ int daemon_lock_probe(const char *path, pid_t *holder)
 	return ret;
 }
 
+static bool wait_for_end(int pid_fd, pid_t pid)
+{
+	struct pollfd poll_fd = { .fd = pid_fd, .events = POLLIN };
+
+	if (poll(&poll_fd, 1, END_NOTICE_MS) == 1)
+		return true;
+	say(LOG_NOTICE, "waiting for pid %d to end", pid);
+	return poll(&poll_fd, 1, END_TIMEOUT_MS - END_NOTICE_MS) == 1;
+}
+
 /**
  * daemon_end - end the holder of a lock and take the lock over
  * @path: lock file
@@ -97,27 +109,26 @@ int daemon_lock_probe(const char *path, pid_t *holder)
  */
 int daemon_end(const char *path, pid_t *ended)
 {
-	struct pollfd poll_fd = { .events = POLLIN };
 	pid_t holder, again;
-	int fd, ret = 0;
+	int fd, pid_fd, ret = 0;
 
 	*ended = 0;
 	fd = daemon_lock(path, &holder);
 	if (fd != -EBUSY)
 		return fd;
-	poll_fd.fd = holder > 0 ? pidfd_open(holder, 0) : -1;
-	if (poll_fd.fd < 0)
+	pid_fd = holder > 0 ? pidfd_open(holder, 0) : -1;
+	if (pid_fd < 0)
 		return -ESRCH;
 	/* The pid may have been another's by now: the lock must still name it. */
 	if (daemon_lock_probe(path, &again) == 1 && again == holder) {
-		if (pidfd_send_signal(poll_fd.fd, SIGTERM, NULL, 0))
+		if (pidfd_send_signal(pid_fd, SIGTERM, NULL, 0))
 			ret = -errno;
-		else if (poll(&poll_fd, 1, END_TIMEOUT_MS) != 1)
+		else if (!wait_for_end(pid_fd, holder))
 			ret = -ETIMEDOUT;
 		else
 			*ended = holder;
 	}
-	close(poll_fd.fd);
+	close(pid_fd);
 	return ret ? ret : daemon_lock(path, &holder);
 }
 

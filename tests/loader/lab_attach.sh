@@ -26,6 +26,12 @@ import json, sys
 print(json.load(sys.stdin)["counters"].get(sys.argv[1], "none"))' "$2"; }
 counts() { [ "$(counter "$1" "$2")" -gt "$3" ]; }
 
+# A daemon that needs some seconds to end.
+# shellcheck disable=SC2016
+detach_slow() { on "$1" 'pid=$(cat /run/vmc-loader.lock); kill -STOP $pid; { sleep 7; kill -CONT $pid; } &
+	vmc-loader detach >/tmp/detach.log 2>&1; rc=$?; cat /tmp/detach.log
+	[ $rc = 0 ] && grep -q "waiting for pid $pid" /tmp/detach.log'; }
+
 no_pins() { on "$1" "! test -e /sys/fs/bpf/vmc"; }
 
 [ -e build/kmod/vmc.ko ] || { skip "attach in the lab" "no build/kmod/vmc.ko"; ktap_end; exit; }
@@ -68,7 +74,7 @@ on a "ip addr add 10.9.9.9/32 dev eth0"
 ok "a new address is claimed" eventually 5 sh -c "$lab exec -n dom0 \
 	xenstore-read /local/domain/1/data/vmc/addresses | grep -qw 10.9.9.9"
 
-ok "detach" on b "vmc-loader detach"
+ok "detach waits for a daemon that takes its time" detach_slow b
 ok "leaves no pins" no_pins b
 ok "nor a claim" xs_is /local/domain/2/data/vmc/version none
 ok "the other's map is empty" eventually 5 peers_are a ""
