@@ -49,14 +49,14 @@ def summary(found):
 
 
 def differences(without, with_vmc):
-    """Lines: the verdicts that subtests had with vmc and never without it, in any run of
-    either list."""
+    """{subtest: a line that says how}: the verdicts that subtests had with vmc and never
+    without it, in any run of either list."""
     names = {name for found in without + with_vmc for name in found}
-    lines = []
+    lines = {}
     for name in sorted(names):
         usual = {found.get(name, "not run") for found in without}
         seen = {found.get(name, "not run") for found in with_vmc}
         if seen - usual:
-            lines.append(f"{name}: {', '.join(sorted(usual))} without vmc, "
-                         f"{', '.join(sorted(seen))} with it")
+            lines[name] = (f"{name}: {', '.join(sorted(usual))} without vmc, "
+                           f"{', '.join(sorted(seen))} with it")
     return lines
