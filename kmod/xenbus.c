@@ -46,7 +46,7 @@
 
 #define XEN_MAX_QUEUES 16
 #define XEN_PATIENCE   (2 * HZ)	 /* with the other end, with programs */
-#define XEN_DYING      (10 * HZ) /* until a dead domain's mappings are gone */
+#define XEN_DYING      (60 * HZ) /* until a dead domain's mappings are gone */
 
 /* Of the device; and of its end, which may outlast it. */
 struct xen_chan {
