@@ -7,6 +7,7 @@
 
 #include "chan.h"
 #include "flow.h"
+#include "giveback.h"
 #include "handshake.h"
 #include "proto.h"
 #include "queue.h"
@@ -82,7 +83,7 @@ static bool flow_is_adoptable(const struct sock *sk)
 	if (inet_csk_has_ulp(sk))
 		return false;
 	/* Somebody is about to make it his own. */
-	if (vmc_sock_was_given_back(sk))
+	if (vmc_was_given_back(sk))
 		return false;
 	/* The kernel's own sockets have their own ideas of sk_user_data. */
 	if (sk->sk_kern_sock)

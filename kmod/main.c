@@ -9,6 +9,7 @@
 
 #include "chan.h"
 #include "flow.h"
+#include "giveback.h"
 #include "half.h"
 #include "kfunc.h"
 #include "netdev.h"
@@ -117,6 +118,7 @@ static void __exit vmc_exit(void)
 	if (loopback)
 		vmc_loopback_exit();
 	vmc_chans_exit();
+	vmc_given_back_exit();
 	destroy_workqueue(vmc_wq);
 	vmc_netdev_exit();
 	vmc_flows_exit();

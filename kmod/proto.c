@@ -349,7 +349,7 @@ void vmc_proto_detach(struct sock *sk)
 {
 	struct sk_psock *psock = sk_psock_get(sk);
 
-	vmc_sock_pin_module(sk);
+	vmc_remember_given_back(sk);
 	vmc_sock_ops_detach(sk);
 	/* IPv6's takes segments of IPv4, too. */
 	sk->sk_backlog_rcv = proto_stock(sk)->backlog_rcv;

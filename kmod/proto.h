@@ -22,8 +22,6 @@ void vmc_proto_give_back(struct sock *sk);
 void vmc_sock_ops_init(void);
 void vmc_sock_ops_attach(struct sock *sk, struct vmc_flow *flow);
 void vmc_sock_ops_detach(struct sock *sk);
-void vmc_sock_pin_module(struct sock *sk);
-bool vmc_sock_was_given_back(const struct sock *sk);
 bool vmc_sock_ops_are_ours(const struct sock *sk);
 
 /* sendmsg.c */

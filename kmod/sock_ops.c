@@ -22,7 +22,6 @@
 
 static struct proto_ops vmc_ops[2]; /* [is_v6] */
 static const struct proto_ops *stock_ops[2];
-static void (*stock_destruct[2])(struct sock *sk);
 
 static bool ops_is_v6(const struct sock *sk)
 {
@@ -90,49 +89,6 @@ bool vmc_sock_ops_are_ours(const struct sock *sk)
 	return sk->sk_socket && READ_ONCE(sk->sk_socket->ops) == &vmc_ops[ops_is_v6(sk)];
 }
 
-static void destruct(struct sock *sk, bool is_v6)
-{
-	stock_destruct[is_v6](sk);
-	module_put(THIS_MODULE);
-}
-
-static void vmc_destruct_v4(struct sock *sk)
-{
-	destruct(sk, false);
-}
-
-static void vmc_destruct_v6(struct sock *sk)
-{
-	destruct(sk, true);
-}
-
-/* Context: socket locked. */
-bool vmc_sock_was_given_back(const struct sock *sk)
-{
-	return sk->sk_destruct == vmc_destruct_v4 || sk->sk_destruct == vmc_destruct_v6;
-}
-
-/**
- * vmc_sock_pin_module() - the module stays until the socket is gone
- * @sk: the socket, which is given back
- *
- * Its flow, which held the module, goes; but threads may be asleep in a call of the
- * socket that has come by way of our proto.
- *
- * Context: socket locked.
- */
-void vmc_sock_pin_module(struct sock *sk)
-{
-	if (vmc_sock_was_given_back(sk))
-		return;
-	/* With a destructor that we don't know, it stays for good. */
-	__module_get(THIS_MODULE);
-	if (sk->sk_destruct == stock_destruct[false])
-		sk->sk_destruct = vmc_destruct_v4;
-	else if (sk->sk_destruct == stock_destruct[true])
-		sk->sk_destruct = vmc_destruct_v6;
-}
-
 /* IPv6's operations are not exported: a socket shows them. */
 static void ops_build(int family, bool is_v6)
 {
@@ -140,7 +96,6 @@ static void ops_build(int family, bool is_v6)
 
 	if (sock_create_kern(&init_net, family, SOCK_STREAM, IPPROTO_TCP, &sock))
 		return;
-	stock_destruct[is_v6] = sock->sk->sk_destruct;
 	stock_ops[is_v6] = sock->ops;
 	vmc_ops[is_v6] = *sock->ops;
 	vmc_ops[is_v6].splice_read = vmc_splice_read;
