@@ -189,19 +189,16 @@ static int flow_insert(struct vmc_flow *flow)
 				 &chan->next_handle, GFP_ATOMIC);
 	if (err < 0)
 		return err;
-	err = rhashtable_insert_fast(&flows_by_key, &flow->key_node, flow_key_params);
-	if (err)
-		goto err_handle;
 	err = rhashtable_insert_fast(&flows_by_sk, &flow->sock_node, flow_sock_params);
 	if (err)
-		goto err_key;
-	return 0;
-
-err_key:
-	rhashtable_remove_fast(&flows_by_key, &flow->key_node, flow_key_params);
-err_handle:
-	xa_erase_bh(&chan->handles, flow->handle);
+		xa_erase_bh(&chan->handles, flow->handle);
 	return err;
+}
+
+/* The peer's offer may bind the flow from here on. */
+static int flow_expose(struct vmc_flow *flow)
+{
+	return rhashtable_insert_fast(&flows_by_key, &flow->key_node, flow_key_params);
 }
 
 static void flow_remove(struct vmc_flow *flow)
@@ -229,6 +226,23 @@ out:
 	return err;
 }
 
+/* Off the channel's list; its reference goes too. */
+static void flow_unlink(struct vmc_flow *flow)
+{
+	struct vmc_chan *chan = flow->chan;
+	bool was_linked;
+
+	spin_lock_bh(&chan->lock);
+	was_linked = !list_empty(&flow->chan_node);
+	if (was_linked) {
+		list_del_init(&flow->chan_node);
+		chan->nr_flows--;
+	}
+	spin_unlock_bh(&chan->lock);
+	if (was_linked)
+		vmc_flow_put(flow);
+}
+
 static int flow_open(struct sock *sk, u32 peer, const struct flow_start *start)
 {
 	struct vmc_chan *chan;
@@ -252,11 +266,16 @@ static int flow_open(struct sock *sk, u32 peer, const struct flow_start *start)
 	err = flow_join(flow);
 	if (err)
 		goto err_remove;
+	err = flow_expose(flow);
+	if (err)
+		goto err_unlink;
 	vmc_proto_attach(sk);
 	vmc_stat_inc(flows_opened);
 	trace_vmc_flow_state(flow);
 	return 0;
 
+err_unlink:
+	flow_unlink(flow);
 err_remove:
 	flow_remove(flow);
 err_put:
@@ -467,23 +486,6 @@ bool vmc_flow_seal(struct vmc_flow *flow)
 	is_sealed = !flow->peer_handle && flow->state == VMC_FLOW_CLOSED;
 	spin_unlock_bh(&chan->lock);
 	return is_sealed;
-}
-
-/* Off the channel's list; its reference goes too. */
-static void flow_unlink(struct vmc_flow *flow)
-{
-	struct vmc_chan *chan = flow->chan;
-	bool was_linked;
-
-	spin_lock_bh(&chan->lock);
-	was_linked = !list_empty(&flow->chan_node);
-	if (was_linked) {
-		list_del_init(&flow->chan_node);
-		chan->nr_flows--;
-	}
-	spin_unlock_bh(&chan->lock);
-	if (was_linked)
-		vmc_flow_put(flow);
 }
 
 /**
