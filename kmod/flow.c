@@ -101,11 +101,14 @@ static bool flow_is_adoptable(const struct sock *sk)
 	return true;
 }
 
-/* How the connection began: what both ends know, and no one else. */
 struct flow_start {
+	/* How the connection began: what both ends know, and no one else. */
 	u32 iss;
 	u32 irs;
 	bool is_active;
+	/* As the socket's last flow. */
+	struct sk_psock *psock;
+	bool wants_copies;
 };
 
 /*
@@ -171,7 +174,8 @@ static struct vmc_flow *flow_alloc(struct sock *sk, struct vmc_chan *chan,
 	flow->told_window = U32_MAX;
 	flow->drained_wup = tcp_sk(sk)->rcv_wup;
 	flow->cur_page = U32_MAX;
-	flow->wants_copies = true;
+	flow->psock = start->psock;
+	flow->wants_copies = start->wants_copies;
 	flow->state = VMC_FLOW_OPENING;
 	INIT_LIST_HEAD(&flow->chan_node);
 	INIT_LIST_HEAD(&flow->wait);
@@ -297,7 +301,12 @@ int vmc_flow_open(struct sock *sk, u32 peer, bool is_active)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
 	/* Nothing but the SYN is acknowledged on either side at this moment. */
-	const struct flow_start start = { tp->snd_una - 1, tp->rcv_nxt - 1, is_active };
+	const struct flow_start start = {
+		.iss = tp->snd_una - 1,
+		.irs = tp->rcv_nxt - 1,
+		.is_active = is_active,
+		.wants_copies = true,
+	};
 
 	if (!flow_is_adoptable(sk) || vmc_proto_is_ours(sk))
 		return -EOPNOTSUPP;
@@ -334,6 +343,8 @@ int vmc_flow_adopt(struct sock *sk, u32 peer)
 	err = flow_recover_start(sk, &start);
 	if (err)
 		return err;
+	start.psock = old ? old->psock : NULL;
+	start.wants_copies = !old || old->wants_copies;
 	if (old)
 		vmc_flow_detach(old, VMC_REASON_CHAN_CLOSED);
 	err = flow_open(sk, peer, &start);

@@ -258,6 +258,8 @@ static int proto_yield_to_psock(struct sock *sk)
  */
 static int vmc_psock_update_sk_prot(struct sock *sk, struct sk_psock *psock, bool restore)
 {
+	struct vmc_flow *flow;
+
 	if (restore) {
 		WRITE_ONCE(sk->sk_write_space, psock->saved_write_space);
 		/* The socket may have been given back meanwhile. */
@@ -267,30 +269,28 @@ static int vmc_psock_update_sk_prot(struct sock *sk, struct sk_psock *psock, boo
 	}
 	if (psock->progs.stream_parser || psock->progs.stream_verdict || psock->progs.skb_verdict)
 		return proto_yield_to_psock(sk);
+	flow = vmc_flow_of(sk);
+	if (flow)
+		flow->psock = psock;
 	WRITE_ONCE(sk->sk_prot, &protos[proto_is_v6(sk)][PROTO_PROGRAM]);
 	return 0;
 }
 
-static void proto_attach_ops(struct sock *sk)
+static noinline void proto_first_recvmsg(struct sock *sk)
 {
-	struct vmc_flow *flow = vmc_flow_of(sk);
+	struct vmc_flow *flow;
 
+	lock_sock(sk);
+	flow = vmc_flow_of(sk);
 	if (flow)
 		vmc_sock_ops_attach(sk, flow);
-}
-
-/* The first call on a socket that was adopted before it was accepted. */
-static noinline void proto_first_call(struct sock *sk)
-{
-	lock_sock(sk);
-	proto_attach_ops(sk);
 	release_sock(sk);
 }
 
 static int vmc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags, int *addr_len)
 {
 	if (unlikely(!vmc_sock_ops_are_ours(sk)))
-		proto_first_call(sk);
+		proto_first_recvmsg(sk);
 	return proto_stock(sk)->recvmsg(sk, msg, len, flags, addr_len);
 }
 
@@ -317,7 +317,6 @@ static int vmc_getsockopt(struct sock *sk, int level, int name, char __user *val
  */
 void vmc_proto_attach(struct sock *sk)
 {
-	proto_attach_ops(sk);
 	sk->sk_backlog_rcv = vmc_backlog_rcv;
 	if (vmc_proto_is_stock(sk))
 		WRITE_ONCE(sk->sk_prot, &protos[proto_is_v6(sk)][PROTO_BASE]);

@@ -484,8 +484,6 @@ int vmc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 	} else {
 		/* Another thread may give the socket back while this one waits. */
 		vmc_flow_get(flow);
-		if (unlikely(!vmc_sock_ops_are_ours(sk)))
-			vmc_sock_ops_attach(sk, flow);
 		if (vmc_flow_state(flow) == VMC_FLOW_OPENING)
 			send_consider_ring(sk, flow, size);
 		ret = send_all(sk, flow, msg);

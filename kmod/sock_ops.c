@@ -5,12 +5,10 @@
  * drivers would grant them to another domain: Xen refuses that for pages that are
  * another guest's. So a socket that is spliced from gets copies.
  *
- * A socket that was not accepted yet has no struct socket. Until its operations are
- * ours, it gets copies, too.
- *
- * And the destructor of sockets that were given back.
+ * Until its operations are ours, a socket gets copies, too: one that was not accepted
+ * yet has no struct socket, and a thread may be asleep in TCP's own splice. So they become
+ * ours when somebody receives by other means.
  */
-#include <linux/module.h>
 #include <linux/net.h>
 #include <net/net_namespace.h>
 #include <net/sock.h>
@@ -53,8 +51,6 @@ static ssize_t vmc_splice_read(struct socket *sock, loff_t *ppos, struct pipe_in
  * vmc_sock_ops_attach() - the socket of a flow gets our operations, and pages
  * @sk: the socket
  * @flow: its flow
- *
- * Nothing while the socket is not accepted.
  *
  * Context: socket locked.
  */
