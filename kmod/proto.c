@@ -394,6 +394,46 @@ void vmc_proto_give_back(struct sock *sk)
 	vmc_flow_detach(flow, VMC_REASON_GIVEN_BACK);
 }
 
+/*
+ * Kernel code that takes over a program's socket (iscsi_tcp) puts its own into
+ * sk_user_data, and leaves NULL. Without its psock, sockmap would neither close the
+ * socket nor take it out of its maps.
+ *
+ * Return: has the socket a psock?
+ */
+static bool proto_restore_psock(struct sock *sk)
+{
+	struct vmc_flow *flow;
+	bool has_psock;
+
+	rcu_read_lock();
+	write_lock_bh(&sk->sk_callback_lock);
+	flow = vmc_flow_of(sk);
+	if (flow && flow->psock && vmc_proto_has_program(sk) && !sk->sk_user_data)
+		__rcu_assign_sk_user_data_with_flags(sk, flow->psock,
+						     SK_USER_DATA_NOCOPY | SK_USER_DATA_PSOCK);
+	has_psock = sk_psock(sk);
+	write_unlock_bh(&sk->sk_callback_lock);
+	rcu_read_unlock();
+	return has_psock;
+}
+
+static void vmc_program_close(struct sock *sk, long timeout)
+{
+	if (proto_restore_psock(sk))
+		sock_map_close(sk, timeout);
+	else
+		vmc_close(sk, timeout);
+}
+
+static void vmc_program_destroy(struct sock *sk)
+{
+	if (proto_restore_psock(sk))
+		sock_map_destroy(sk);
+	else
+		vmc_destroy(sk);
+}
+
 static void proto_build(struct proto variants[PROTO_VARIANTS], const struct proto *stock)
 {
 	struct proto *base = &variants[PROTO_BASE];
@@ -413,8 +453,8 @@ static void proto_build(struct proto variants[PROTO_VARIANTS], const struct prot
 	base->psock_update_sk_prot = vmc_psock_update_sk_prot;
 
 	*program = *base;
-	program->close = sock_map_close;
-	program->destroy = sock_map_destroy;
+	program->close = vmc_program_close;
+	program->destroy = vmc_program_destroy;
 }
 
 void vmc_proto_init(void)
