@@ -83,6 +83,9 @@ static bool flow_has_stalled(const struct vmc_flow *flow)
 /* Is what the flow waits for, or would, there? */
 static bool __space_can_go_on(struct vmc_queue *q, struct vmc_flow *flow)
 {
+	/* Of a socket that goes at this moment; vmc_space_forget() comes after that. */
+	if (READ_ONCE(flow->is_detached))
+		return true;
 	if (flow_has_stalled(flow))
 		return true;
 	if (flow->wait_pages == VMC_WAIT_TCP)
