@@ -193,6 +193,9 @@ int vmc_rx_accept(struct vmc_queue *q, const struct vmc_record *rec)
 		return 0;
 	handshake_reverse(&tuple, &flow->key.tuple);
 	bh_lock_sock(flow->sk);
+	/* As above, and only now it went. */
+	if (flow->is_detached && !flow->peer_handle)
+		handshake_send_close(q, rec->open.handle, rec->seq);
 	if (flow->state != VMC_FLOW_OPENING)
 		goto out;
 	if (rec->open.handle &&
