@@ -443,6 +443,20 @@ static const struct vmc_transport xen_transport = {
 	.poll_done = vmc_xenbus_queue_poll_done,
 };
 
+/* A flow may have wanted the channel since it was registered. */
+static int back_begin(struct xen_chan *xc)
+{
+	int err = 0;
+
+	mutex_lock(&xc->lock);
+	if (!xc->is_stopped)
+		err = xenbus_switch_state(xc->dev, XenbusStateInitWait);
+	if (!err && xc->is_wanted && !xc->is_stopped)
+		err = xenbus_switch_state(xc->dev, XenbusStateInitialised);
+	mutex_unlock(&xc->lock);
+	return err;
+}
+
 /* A node that somebody has closed is none to begin with: the broker makes a new one. */
 static int xen_begin(struct xen_chan *xc)
 {
@@ -461,7 +475,7 @@ static int xen_begin(struct xen_chan *xc)
 	err = xenbus_printf(XBT_NIL, dev->nodename, VMC_XS_VERSION, "%u", VMC_PROTOCOL_VERSION) ?:
 		      xenbus_printf(XBT_NIL, dev->nodename, VMC_XS_MAX_QUEUES, "%u",
 				    vmc_max_queues());
-	return err ?: xenbus_switch_state(dev, XenbusStateInitWait);
+	return err ?: back_begin(xc);
 }
 
 /*
