@@ -34,15 +34,15 @@ enum vmc_chan_state {
  * @connect: begin to connect; it ends in vmc_chan_connected(). Process context.
  * @fail: the peer broke the protocol: close the channel soon. Any context.
  * @notify: ring the peer's doorbell of a queue. Any context.
- * @poll_done: the receive worker of a queue is going to sleep; @is_spurious: there
- *	was nothing new since it last did. Softirq.
+ * @poll_done: the receive worker of a queue is going to sleep; @progress changes with
+ *	whatever may be the reason for a doorbell. Softirq.
  */
 struct vmc_transport {
 	const char *name;
 	void (*connect)(struct vmc_chan *chan);
 	void (*fail)(struct vmc_chan *chan);
 	void (*notify)(struct vmc_queue *q);
-	void (*poll_done)(struct vmc_queue *q, bool is_spurious);
+	void (*poll_done)(struct vmc_queue *q, u32 progress);
 };
 
 struct vmc_chan {

@@ -107,7 +107,7 @@ static void loopback_notify(struct vmc_queue *q)
 	vmc_queue_kick(&other->queues[q->index]);
 }
 
-static void loopback_poll_done(struct vmc_queue *q, bool is_spurious)
+static void loopback_poll_done(struct vmc_queue *q, u32 progress)
 {
 }
 

@@ -50,24 +50,16 @@ static int queue_receive(struct vmc_queue *q, int budget)
 	return ret < 0 ? ret : done;
 }
 
-/*
- * Was there any reason for the doorbell since the last time? Records, returns and
- * slots count, whoever has taken them.
- */
-static bool queue_was_idle(struct vmc_queue *q)
+/* Records, returns and slots: what doorbells are rung for, whoever has taken them. */
+static u32 queue_progress(const struct vmc_queue *q)
 {
-	u32 progress =
-		q->ring.rec_cons + READ_ONCE(q->ring.ret_cons) + READ_ONCE(q->ring.peer_rec_cons);
-	bool was_idle = progress == q->last_progress;
-
-	q->last_progress = progress;
-	return was_idle;
+	return q->ring.rec_cons + READ_ONCE(q->ring.ret_cons) + READ_ONCE(q->ring.peer_rec_cons);
 }
 
 static int queue_poll(struct napi_struct *napi, int budget)
 {
 	struct vmc_queue *q = container_of(napi, struct vmc_queue, napi);
-	bool is_idle;
+	u32 progress;
 	int done;
 
 	done = queue_receive(q, budget);
@@ -84,9 +76,9 @@ static int queue_poll(struct napi_struct *napi, int budget)
 	/* While NAPI is still ours: a doorbell from here on schedules it again. */
 	if (done == budget || vmc_rec_arm(&q->ring))
 		return budget;
-	is_idle = queue_was_idle(q);
+	progress = queue_progress(q);
 	if (napi_complete_done(napi, done))
-		q->chan->ops->poll_done(q, is_idle);
+		q->chan->ops->poll_done(q, progress);
 	return done;
 }
 

@@ -48,7 +48,6 @@ struct vmc_queue {
 
 	/* The worker's. */
 	u64 rx_bytes;
-	u32 last_progress;
 };
 
 void vmc_queue_init(struct vmc_queue *q, struct vmc_chan *chan, u16 index);

@@ -38,12 +38,16 @@ void vmc_xenbus_queue_notify(struct vmc_queue *q)
 }
 
 /* A peer that rings for nothing is slowed down by Xen's event code. */
-void vmc_xenbus_queue_poll_done(struct vmc_queue *q, bool is_spurious)
+void vmc_xenbus_queue_poll_done(struct vmc_queue *q, u32 progress)
 {
 	struct vmc_xenbus_queue *xq = q->priv;
+	bool is_spurious;
 
 	if (!test_and_clear_bit(VMC_XENBUS_QUEUE_EOI, &xq->flags))
 		return;
+	/* Other polls may have taken what this doorbell was rung for. */
+	is_spurious = progress == xq->eoi_progress;
+	xq->eoi_progress = progress;
 	if (is_spurious)
 		vmc_stat_inc(rx_doorbells_spurious);
 	xen_irq_lateeoi(xq->irq, is_spurious ? XEN_EOI_FLAG_SPURIOUS : 0);

@@ -19,6 +19,7 @@ struct vmc_xenbus_queue {
 	int irq;	    /* 0: not bound */
 	unsigned long flags;
 #define VMC_XENBUS_QUEUE_EOI 0 /* the interrupt waits for its end */
+	u32 eoi_progress;      /* of the queue at the last such end */
 };
 
 void vmc_xenbus_queue_init(struct vmc_xenbus_queue *xq, struct xenbus_device *dev,
@@ -35,6 +36,6 @@ void vmc_xenbus_queue_revoke(struct vmc_xenbus_queue *xq);
 
 /* struct vmc_transport's */
 void vmc_xenbus_queue_notify(struct vmc_queue *q);
-void vmc_xenbus_queue_poll_done(struct vmc_queue *q, bool is_spurious);
+void vmc_xenbus_queue_poll_done(struct vmc_queue *q, u32 progress);
 
 #endif
