@@ -24,7 +24,7 @@
 #include "log.h"
 
 /* Of a daemon that is told to end. A machine that is busy enough may take its time. */
-#define END_NOTICE_MS 5000
+#define END_NOTICE_MS  5000
 #define END_TIMEOUT_MS 60000
 
 /* Write end of the pipe on which the process that forked waits for an exit status. */
