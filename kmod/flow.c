@@ -106,9 +106,7 @@ struct flow_start {
 	u32 iss;
 	u32 irs;
 	bool is_active;
-	/* As the socket's last flow. */
-	struct sk_psock *psock;
-	bool wants_copies;
+	bool wants_copies; /* as the socket's last flow */
 };
 
 /*
@@ -174,7 +172,6 @@ static struct vmc_flow *flow_alloc(struct sock *sk, struct vmc_chan *chan,
 	flow->told_window = U32_MAX;
 	flow->drained_wup = tcp_sk(sk)->rcv_wup;
 	flow->cur_page = U32_MAX;
-	flow->psock = start->psock;
 	flow->wants_copies = start->wants_copies;
 	flow->state = VMC_FLOW_OPENING;
 	INIT_LIST_HEAD(&flow->chan_node);
@@ -343,7 +340,6 @@ int vmc_flow_adopt(struct sock *sk, u32 peer)
 	err = flow_recover_start(sk, &start);
 	if (err)
 		return err;
-	start.psock = old ? old->psock : NULL;
 	start.wants_copies = !old || old->wants_copies;
 	if (old)
 		vmc_flow_detach(old, VMC_REASON_CHAN_CLOSED);

@@ -17,7 +17,6 @@
 
 #include "../include/vmc/wire.h"
 
-struct sk_psock;
 struct vmc_chan;
 struct vmc_queue;
 
@@ -95,7 +94,6 @@ struct vmc_flow {
 	bool is_corked;			/* by the user, but not while we hold */
 	u32 nr_sends;			/* before BOUND */
 	struct task_struct *tcp_sender; /* in tcp_sendmsg_locked(); never dereferenced */
-	struct sk_psock *psock;		/* while the proto is that with a program */
 	u32 path_stamp; /* tcp_jiffies32 when the path last saw a segment for sure */
 
 	/* Queue's tx_lock. */

@@ -190,12 +190,32 @@ static int vmc_disconnect(struct sock *sk, int flags)
 	return READ_ONCE(sk->sk_prot)->disconnect(sk, flags);
 }
 
+/*
+ * Kernel code that takes over a program's socket (iscsi_tcp) puts its own into
+ * sk_user_data, without a look at what is there.
+ */
+static bool proto_lost_psock(const struct sock *sk)
+{
+	return vmc_proto_has_program(sk) && sk->sk_user_data && !sk_psock(sk);
+}
+
+/* Without its psock, sockmap would not close the socket. Its bytes go by TCP. */
+static void proto_leave_program(struct sock *sk)
+{
+	write_lock(&sk->sk_callback_lock);
+	if (proto_lost_psock(sk))
+		WRITE_ONCE(sk->sk_prot, &protos[proto_is_v6(sk)][PROTO_BASE]);
+	write_unlock(&sk->sk_callback_lock);
+}
+
 static void vmc_release_cb(struct sock *sk)
 {
 	struct vmc_flow *flow;
 
 	proto_stock(sk)->release_cb(sk);
 	rcu_read_lock();
+	if (unlikely(proto_lost_psock(sk)))
+		proto_leave_program(sk);
 	flow = vmc_flow_of(sk);
 	if (flow)
 		vmc_rx_release_cb(flow);
@@ -258,8 +278,6 @@ static int proto_yield_to_psock(struct sock *sk)
  */
 static int vmc_psock_update_sk_prot(struct sock *sk, struct sk_psock *psock, bool restore)
 {
-	struct vmc_flow *flow;
-
 	if (restore) {
 		WRITE_ONCE(sk->sk_write_space, psock->saved_write_space);
 		/* The socket may have been given back meanwhile. */
@@ -269,9 +287,6 @@ static int vmc_psock_update_sk_prot(struct sock *sk, struct sk_psock *psock, boo
 	}
 	if (psock->progs.stream_parser || psock->progs.stream_verdict || psock->progs.skb_verdict)
 		return proto_yield_to_psock(sk);
-	flow = vmc_flow_of(sk);
-	if (flow)
-		flow->psock = psock;
 	WRITE_ONCE(sk->sk_prot, &protos[proto_is_v6(sk)][PROTO_PROGRAM]);
 	return 0;
 }
@@ -289,7 +304,8 @@ static noinline void proto_first_recvmsg(struct sock *sk)
 
 static int vmc_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags, int *addr_len)
 {
-	if (unlikely(!vmc_sock_ops_are_ours(sk)))
+	/* Neither of these says that nobody is asleep in TCP's own splice. */
+	if (unlikely(!vmc_sock_ops_are_ours(sk)) && !(flags & (MSG_ERRQUEUE | MSG_PEEK)))
 		proto_first_recvmsg(sk);
 	return proto_stock(sk)->recvmsg(sk, msg, len, flags, addr_len);
 }
@@ -394,46 +410,6 @@ void vmc_proto_give_back(struct sock *sk)
 	vmc_flow_detach(flow, VMC_REASON_GIVEN_BACK);
 }
 
-/*
- * Kernel code that takes over a program's socket (iscsi_tcp) puts its own into
- * sk_user_data, and leaves NULL. Without its psock, sockmap would neither close the
- * socket nor take it out of its maps.
- *
- * Return: has the socket a psock?
- */
-static bool proto_restore_psock(struct sock *sk)
-{
-	struct vmc_flow *flow;
-	bool has_psock;
-
-	rcu_read_lock();
-	write_lock_bh(&sk->sk_callback_lock);
-	flow = vmc_flow_of(sk);
-	if (flow && flow->psock && vmc_proto_has_program(sk) && !sk->sk_user_data)
-		__rcu_assign_sk_user_data_with_flags(sk, flow->psock,
-						     SK_USER_DATA_NOCOPY | SK_USER_DATA_PSOCK);
-	has_psock = sk_psock(sk);
-	write_unlock_bh(&sk->sk_callback_lock);
-	rcu_read_unlock();
-	return has_psock;
-}
-
-static void vmc_program_close(struct sock *sk, long timeout)
-{
-	if (proto_restore_psock(sk))
-		sock_map_close(sk, timeout);
-	else
-		vmc_close(sk, timeout);
-}
-
-static void vmc_program_destroy(struct sock *sk)
-{
-	if (proto_restore_psock(sk))
-		sock_map_destroy(sk);
-	else
-		vmc_destroy(sk);
-}
-
 static void proto_build(struct proto variants[PROTO_VARIANTS], const struct proto *stock)
 {
 	struct proto *base = &variants[PROTO_BASE];
@@ -453,8 +429,8 @@ static void proto_build(struct proto variants[PROTO_VARIANTS], const struct prot
 	base->psock_update_sk_prot = vmc_psock_update_sk_prot;
 
 	*program = *base;
-	program->close = vmc_program_close;
-	program->destroy = vmc_program_destroy;
+	program->close = sock_map_close;
+	program->destroy = sock_map_destroy;
 }
 
 void vmc_proto_init(void)
