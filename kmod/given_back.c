@@ -6,7 +6,8 @@
  * adopted again.
  *
  * Not the socket's destructor, which a socket that listens hands on to those that it
- * accepts. So we look for what was closed every now and then.
+ * accepts. So we look for what was closed every now and then. (Some are closed at once:
+ * with SO_LINGER 0, TCP's close disconnects.)
  */
 #include <linux/hashtable.h>
 #include <linux/module.h>
@@ -21,38 +22,58 @@
 /* Holds a reference to the socket, and to the module. */
 struct given_back {
 	struct hlist_node node;
+	struct list_head closed; /* when it is */
 	struct rcu_head rcu;
 	struct sock *sk;
 };
 
-static DEFINE_HASHTABLE(sockets, 8);
+static DEFINE_HASHTABLE(sockets, 12);
 static DEFINE_SPINLOCK(sockets_lock); /* who writes; readers are under RCU */
 
 static void scan(struct work_struct *work);
 static DECLARE_DELAYED_WORK(scan_work, scan);
 
-static void __forget(struct given_back *given)
+/* All calls of a socket have ended when it is closed. */
+static void find_closed(struct hlist_head *bucket, struct list_head *closed)
 {
-	hash_del_rcu(&given->node);
+	struct given_back *given;
+	struct hlist_node *next;
+
+	spin_lock_bh(&sockets_lock);
+	hlist_for_each_entry_safe(given, next, bucket, node) {
+		if (sock_flag(given->sk, SOCK_DEAD)) {
+			hash_del_rcu(&given->node);
+			list_add(&given->closed, closed);
+		}
+	}
+	spin_unlock_bh(&sockets_lock);
+}
+
+static void forget(struct given_back *given)
+{
 	sock_put(given->sk);
 	kfree_rcu(given, rcu);
 	module_put(THIS_MODULE);
 }
 
-/* All calls of a socket have ended when it is closed. */
 static void scan(struct work_struct *work)
 {
-	struct given_back *given;
-	struct hlist_node *next;
-	unsigned int bucket;
+	struct given_back *given, *next;
+	LIST_HEAD(closed);
+	unsigned int i;
 
-	spin_lock_bh(&sockets_lock);
-	hash_for_each_safe(sockets, bucket, next, given, node)
-		if (sock_flag(given->sk, SOCK_DEAD))
-			__forget(given);
+	for (i = 0; i < HASH_SIZE(sockets); i++) {
+		if (hlist_empty(&sockets[i]))
+			continue;
+		find_closed(&sockets[i], &closed);
+		cond_resched();
+	}
+	list_for_each_entry_safe(given, next, &closed, closed) {
+		forget(given);
+		cond_resched();
+	}
 	if (!hash_empty(sockets))
 		queue_delayed_work(vmc_wq, &scan_work, SCAN_INTERVAL);
-	spin_unlock_bh(&sockets_lock);
 }
 
 /**
@@ -94,8 +115,8 @@ void vmc_remember_given_back(struct sock *sk)
 	given->sk = sk;
 	spin_lock_bh(&sockets_lock);
 	hash_add_rcu(sockets, &given->node, (unsigned long)sk);
-	queue_delayed_work(vmc_wq, &scan_work, SCAN_INTERVAL);
 	spin_unlock_bh(&sockets_lock);
+	queue_delayed_work(vmc_wq, &scan_work, SCAN_INTERVAL);
 }
 
 /* There is none left: each held the module. */
