@@ -458,13 +458,12 @@ static int back_begin(struct xen_chan *xc)
 }
 
 /* A node that somebody has closed is none to begin with: the broker makes a new one. */
-static int xen_begin(struct xen_chan *xc)
+static int xen_begin(struct xen_chan *xc, enum xenbus_state state)
 {
 	struct xenbus_device *dev = xc->dev;
 	int err;
 
-	dev->state = xenbus_read_driver_state(dev->nodename);
-	if (dev->state != XenbusStateInitialising) {
+	if (state != XenbusStateInitialising) {
 		mutex_lock(&xc->lock);
 		__xen_finish(xc);
 		mutex_unlock(&xc->lock);
@@ -567,17 +566,21 @@ static struct xen_chan *xen_alloc(struct xenbus_device *dev)
 static int xen_probe(struct xenbus_device *dev, const struct xenbus_device_id *id)
 {
 	struct xen_chan *xc = xen_alloc(dev);
+	enum xenbus_state state;
 	int err;
 
 	if (!xc)
 		return -ENOMEM;
 	dev_set_drvdata(&dev->dev, xc);
+	/* Once the channel is registered, a flow may connect it at any moment. */
+	state = xenbus_read_driver_state(dev->nodename);
+	dev->state = state;
 	err = vmc_chan_register(xc->chan);
 	if (err) {
 		xen_put(xc);
 		return err;
 	}
-	err = xen_begin(xc);
+	err = xen_begin(xc, state);
 	if (err)
 		xen_remove(dev);
 	return err;
