@@ -173,8 +173,8 @@ static bool xen_try_revoke(struct xen_chan *xc)
 }
 
 /*
- * A domain leaves XenStore before Xen takes its mappings away. Waiting for that is a
- * matter of a moment, where the kernel would free ten pages a second.
+ * A domain leaves XenStore before Xen takes its mappings away. Waiting for that takes
+ * seconds, where the kernel would free ten pages a second.
  */
 static void xen_revoke_of_dying(struct xen_chan *xc)
 {
