@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "pair.h"
 
@@ -390,8 +391,11 @@ static void during_reads(void)
 
 /*
  * The sharpest double fetch: the number of segments of the one next record flips
- * between small and huge while it is copied.
+ * between small and huge while it is copied. On busy CPUs the other thread may come
+ * late, so it takes as many steps as it takes to see both.
  */
+#define FLIP_SECONDS 30
+
 static void *flip_run(void *arg)
 {
 	struct attack *a = arg;
@@ -412,14 +416,15 @@ static void flipping_record(void)
 	struct pair *p = pair_alloc(&geo, &geo);
 	struct attack attack = { .own = &p->grant[1] };
 	struct vmc_record rec, *slot = &p->grant[1].records[0][0];
-	u32 left = nr_steps(), good = 0, bad = 0;
+	time_t deadline = time(NULL) + FLIP_SECONDS;
+	u32 nr = nr_steps(), good = 0, bad = 0;
 	pthread_t thread;
 
 	*slot = (struct vmc_record){ .type = VMC_REC_DATA, .nr_segs = 1, .len = cpu_to_le32(5) };
 	slot->seg[0].len = cpu_to_le16(5);
 	vmc_store(&p->grant[1].head->rec_prod, 1);
 	pthread_create(&thread, NULL, flip_run, &attack);
-	while (left--) {
+	for (u32 n = 0; n < nr || (!(good && bad) && time(NULL) < deadline); n++) {
 		int ret = vmc_rec_peek(&p->ring[0], &rec);
 
 		if (ret == 1) {
