@@ -1,24 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sharing a queue's halves by Xen grants: ours is granted read-only page by page,
- * the peer's mapped read-only. The head page, whose reference goes by XenStore,
- * names the directory pages, and these name all others.
+ * Our half of a queue, granted to the peer read-only, page by page. The head page, whose
+ * reference goes by XenStore, names the directory pages, and these name all others.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/mm.h>
-#include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 #include <xen/grant_table.h>
 #include <xen/page.h>
 
-#include "../include/vmc/ring.h"
+#include "chan.h"
 #include "grant.h"
 #include "half.h"
-
-/*
- * Ours.
- */
 
 static int grant_page(domid_t domid, struct page *page, grant_ref_t *ref)
 {
@@ -81,8 +77,7 @@ static int grant_pages(struct vmc_half *half, domid_t domid, struct vmc_grants *
  * @grants: gets the references
  *
  * Context: process.
- * Return: 0; -errno, then nothing is granted, but the pages of @half that were
- * granted for a moment are gone: vmc_half_free_pages() frees the rest.
+ * Return: 0; -errno: vmc_grant_end() is due.
  */
 int vmc_grant_half(struct vmc_half *half, domid_t domid, struct vmc_grants *grants)
 {
@@ -91,19 +86,38 @@ int vmc_grant_half(struct vmc_half *half, domid_t domid, struct vmc_grants *gran
 	if (err)
 		return err;
 	err = grant_pages(half, domid, grants);
-	if (err) {
+	if (err)
 		pr_warn("no grants left for the channel to domain %u: raise gnttab_max_frames\n",
 			domid);
-		vmc_grant_end(half, grants);
-	}
 	return err;
 }
 
-/* Return: is the grant ended? Then its page is the kernel's, to free now or later. */
+/*
+ * The end. A peer may still map what we revoke: it crashed or reboots, and Xen has yet to
+ * take its mappings away; or a program of its holds our pages. Such pages must not be used
+ * again before. The kernel could wait for that, but frees ten pages a second. So we keep
+ * them and try again; to the kernel go those that are left when the module ends, or when
+ * there is no memory.
+ */
+
+#define LATE_INTERVAL HZ
+
+struct late_half {
+	struct list_head node;
+	struct vmc_half half;
+	struct vmc_grants grants;
+};
+
+static LIST_HEAD(late_halves);
+static DEFINE_MUTEX(late_lock);
+
+static void end_late(struct work_struct *work);
+static DECLARE_DELAYED_WORK(late_work, end_late);
+
+/* Return: is the page off our hands? */
 typedef bool (*end_grant_fn)(grant_ref_t ref, struct page *page);
 
-/* The kernel frees the page when the peer no longer maps it. */
-static bool end_grant(grant_ref_t ref, struct page *page)
+static bool leave_to_kernel(grant_ref_t ref, struct page *page)
 {
 	gnttab_end_foreign_access(ref, page);
 	return true;
@@ -128,252 +142,98 @@ static bool end_page(struct page **page, grant_ref_t *ref, end_grant_fn end)
 	return true;
 }
 
-/* Return: are all ended? */
+/* Return: are all granted pages off our hands? */
 static bool end_pages(struct vmc_half *half, struct vmc_grants *grants, end_grant_fn end)
 {
-	bool has_ended = end_page(&half->head, &grants->head, end);
+	bool is_all = end_page(&half->head, &grants->head, end);
 	u32 i;
 
 	for (i = 0; i < half->nr_dir; i++)
-		has_ended &= end_page(&half->dir[i], &grants->dir[i], end);
-	for (i = 0; i < half->nr_pages; i++)
-		has_ended &= end_page(&half->pages[i], &grants->pages[i], end);
-	return has_ended;
+		is_all &= end_page(&half->dir[i], &grants->dir[i], end);
+	for (i = 0; i < half->nr_pages; i++) {
+		is_all &= end_page(&half->pages[i], &grants->pages[i], end);
+		if (!(i % 256))
+			cond_resched();
+	}
+	return is_all;
 }
 
-/**
- * vmc_grant_try_end() - end those grants of our half that the peer does not map, free the pages
- * @half: the half; of no more use
- * @grants: its grants; none is fine
- *
- * Context: process.
- * Return: are there no others?
- */
-bool vmc_grant_try_end(struct vmc_half *half, struct vmc_grants *grants)
+/* Free the pages that were never granted, and the arrays. */
+static void free_rest(struct vmc_half *half, struct vmc_grants *grants)
 {
-	return !grants->pages || end_pages(half, grants, try_end_grant);
-}
-
-/**
- * vmc_grant_end() - end all grants of our half and free its pages
- * @half: the half
- * @grants: its grants; none is fine
- *
- * What the peer still maps is freed when it no longer does; it is not reused
- * before. Context: process.
- */
-void vmc_grant_end(struct vmc_half *half, struct vmc_grants *grants)
-{
-	if (!grants->pages)
-		return;
-	end_pages(half, grants, end_grant);
 	kfree(grants->dir);
 	kvfree(grants->pages);
 	grants->dir = NULL;
 	grants->pages = NULL;
+	vmc_half_free_pages(half);
+	vmc_half_exit(half);
 }
 
-/*
- * The peer's.
- */
-
-struct vmc_mapping {
-	struct gntab_unmap_queue_data unmap;
-	u32 nr_pages;
-	u32 nr_mapped;
-	struct page **pages;		    /* head, directory, others */
-	struct gnttab_unmap_grant_ref *ops; /* of the first nr_mapped pages */
-};
-
-static void mapping_free(struct vmc_mapping *m)
+static void end_late_halves(end_grant_fn end)
 {
-	if (m->pages)
-		gnttab_free_pages(m->nr_pages, m->pages);
-	kvfree(m->pages);
-	kvfree(m->ops);
-	kfree(m);
-}
+	struct late_half *l, *next;
 
-static struct vmc_mapping *mapping_alloc(u32 nr_pages)
-{
-	struct vmc_mapping *m = kzalloc(sizeof(*m), GFP_KERNEL);
-
-	if (!m)
-		return NULL;
-	m->nr_pages = nr_pages;
-	m->pages = kvcalloc(nr_pages, sizeof(*m->pages), GFP_KERNEL);
-	m->ops = kvcalloc(nr_pages, sizeof(*m->ops), GFP_KERNEL);
-	if (!m->pages || !m->ops || gnttab_alloc_pages(nr_pages, m->pages)) {
-		kvfree(m->pages);
-		kvfree(m->ops);
-		kfree(m);
-		return NULL;
-	}
-	return m;
-}
-
-/* The unmapping has waited until nobody but the mapping holds a page. */
-static void mapping_unmapped(int result, struct gntab_unmap_queue_data *data)
-{
-	struct vmc_mapping *m = container_of(data, struct vmc_mapping, unmap);
-
-	/* Pages that Xen did not unmap must not be used again: leak them. */
-	if (WARN_ON_ONCE(result))
-		m->pages = NULL;
-	mapping_free(m);
-	module_put(THIS_MODULE);
-}
-
-/* Does not wait: user space may hold pages (splice) for as long as it likes. */
-static void mapping_end(struct vmc_mapping *m)
-{
-	m->unmap.unmap_ops = m->ops;
-	m->unmap.pages = m->pages;
-	m->unmap.count = m->nr_mapped;
-	m->unmap.done = mapping_unmapped;
-	__module_get(THIS_MODULE);
-	gnttab_unmap_refs_async(&m->unmap);
-}
-
-/* Map the next pages of @m. All or, on error, some; m->nr_mapped tells. */
-static int mapping_add(struct vmc_mapping *m, domid_t domid, const grant_ref_t *refs, u32 nr)
-{
-	struct gnttab_map_grant_ref *ops;
-	struct page **pages = m->pages + m->nr_mapped;
-	u32 first = m->nr_mapped;
-	u32 i;
-	int err;
-
-	ops = kvcalloc(nr, sizeof(*ops), GFP_KERNEL);
-	if (!ops)
-		return -ENOMEM;
-	for (i = 0; i < nr; i++)
-		gnttab_set_map_op(&ops[i], (unsigned long)page_address(pages[i]),
-				  GNTMAP_host_map | GNTMAP_readonly, refs[i], domid);
-	err = gnttab_map_refs(ops, NULL, pages, nr);
-	for (i = 0; i < nr; i++) {
-		struct page *page = pages[i];
-
-		if (ops[i].status != GNTST_okay) {
-			err = err ?: -EPROTO;
+	mutex_lock(&late_lock);
+	list_for_each_entry_safe(l, next, &late_halves, node) {
+		if (!end_pages(&l->half, &l->grants, end))
 			continue;
-		}
-		/* Mapped ones first, so that they alone are unmapped. */
-		swap(m->pages[m->nr_mapped], pages[i]);
-		gnttab_set_unmap_op(&m->ops[m->nr_mapped++], (unsigned long)page_address(page),
-				    GNTMAP_host_map | GNTMAP_readonly, ops[i].handle);
+		list_del(&l->node);
+		free_rest(&l->half, &l->grants);
+		kfree(l);
 	}
-	kvfree(ops);
-	return err ?: (m->nr_mapped == first + nr ? 0 : -EPROTO);
+	if (!list_empty(&late_halves))
+		queue_delayed_work(vmc_wq, &late_work, LATE_INTERVAL);
+	mutex_unlock(&late_lock);
 }
 
-/* The peer's head page, by itself: it says how many others there are. */
-static int map_read_head(domid_t domid, grant_ref_t ref, struct vmc_head *copy)
+static void end_late(struct work_struct *work)
 {
-	struct vmc_mapping *m = mapping_alloc(1);
-	int err;
-
-	if (!m)
-		return -ENOMEM;
-	err = mapping_add(m, domid, &ref, 1);
-	if (!err) {
-		memcpy(copy, page_address(m->pages[0]), sizeof(*copy));
-		barrier_data(copy);
-		err = vmc_head_check(copy);
-	}
-	mapping_end(m);
-	return err;
+	end_late_halves(try_end_grant);
 }
 
-static int map_directory(struct vmc_mapping *m, domid_t domid, const struct vmc_head *head)
+/* Return: false without memory. */
+static bool keep_late(const struct vmc_half *half, const struct vmc_grants *grants)
 {
-	u32 nr_dir = le32_to_cpu(head->nr_dir);
-	grant_ref_t refs[VMC_MAX_DIR_PAGES];
-	u32 i;
+	struct late_half *l = kmalloc(sizeof(*l), GFP_KERNEL);
 
-	for (i = 0; i < nr_dir; i++)
-		refs[i] = le32_to_cpu(head->dir_gref[i]);
-	return mapping_add(m, domid, refs, nr_dir);
-}
-
-static int map_others(struct vmc_mapping *m, domid_t domid, u32 nr_pages)
-{
-	struct page **dir = m->pages + 1;
-	grant_ref_t *refs;
-	u32 i;
-	int err;
-
-	refs = kvcalloc(nr_pages, sizeof(*refs), GFP_KERNEL);
-	if (!refs)
-		return -ENOMEM;
-	for (i = 0; i < nr_pages; i++) {
-		const __le32 *entries = page_address(dir[i / VMC_GREFS_PER_PAGE]);
-
-		refs[i] = le32_to_cpu(READ_ONCE(entries[i % VMC_GREFS_PER_PAGE]));
-	}
-	err = mapping_add(m, domid, refs, nr_pages);
-	kvfree(refs);
-	return err;
+	if (!l)
+		return false;
+	l->half = *half;
+	l->grants = *grants;
+	mutex_lock(&late_lock);
+	list_add(&l->node, &late_halves);
+	queue_delayed_work(vmc_wq, &late_work, LATE_INTERVAL);
+	mutex_unlock(&late_lock);
+	return true;
 }
 
 /**
- * vmc_map_half() - map the peer's half, read-only
- * @half: gets the sizes, checked, and the pages
- * @domid: the peer
- * @head_ref: reference of its head page
- * @mapping: gets what vmc_unmap_half() wants
+ * vmc_grant_end() - end all grants of our half; free its pages and arrays
+ * @half: the half, granted, in part, or not at all
+ * @grants: its grants
  *
- * Context: process.
- * Return: 0; -errno, then nothing is mapped; -EPROTO: the peer's data are wrong.
+ * What the peer still maps is freed when it no longer does. Context: process.
  */
-int vmc_map_half(struct vmc_half *half, domid_t domid, grant_ref_t head_ref,
-		 struct vmc_mapping **mapping)
+void vmc_grant_end(struct vmc_half *half, struct vmc_grants *grants)
 {
-	struct vmc_mapping *m;
-	struct vmc_head head;
-	u32 i;
-	int err;
-
-	err = map_read_head(domid, head_ref, &head);
-	if (err)
-		return err;
-	err = vmc_half_init(half, le32_to_cpu(head.nr_records), le32_to_cpu(head.nr_returns),
-			    le32_to_cpu(head.nr_data));
-	if (err)
-		return err;
-	err = -ENOMEM;
-	m = mapping_alloc(1 + half->nr_dir + half->nr_pages);
-	if (!m)
-		goto err_half;
-	err = mapping_add(m, domid, &head_ref, 1)    ?:
-		      map_directory(m, domid, &head) ?:
-						       map_others(m, domid, half->nr_pages);
-	if (err)
-		goto err_mapping;
-
-	half->head = m->pages[0];
-	for (i = 0; i < half->nr_pages; i++)
-		half->pages[i] = m->pages[1 + half->nr_dir + i];
-	vmc_half_point(half);
-	*mapping = m;
-	return 0;
-
-err_mapping:
-	mapping_end(m);
-err_half:
-	vmc_half_exit(half);
-	return err;
+	if (grants->pages && !end_pages(half, grants, try_end_grant)) {
+		if (keep_late(half, grants)) {
+			memset(half, 0, sizeof(*half));
+			memset(grants, 0, sizeof(*grants));
+			return;
+		}
+		end_pages(half, grants, leave_to_kernel);
+	}
+	free_rest(half, grants);
 }
 
 /**
- * vmc_unmap_half() - unmap the peer's half as soon as nobody holds a page of it
- * @half: the half
- * @mapping: of vmc_map_half(); NULL is fine
+ * vmc_grants_exit() - the module ends: leave to the kernel what peers still map
+ *
+ * Context: process; nobody calls vmc_grant_end() any more.
  */
-void vmc_unmap_half(struct vmc_half *half, struct vmc_mapping *mapping)
+void vmc_grants_exit(void)
 {
-	if (!mapping)
-		return;
-	vmc_half_exit(half);
-	mapping_end(mapping);
+	end_late_halves(leave_to_kernel);
+	cancel_delayed_work_sync(&late_work);
 }

@@ -26,7 +26,8 @@
  *                                        revokes; is removed, if not online
  *
  * So nothing that was published is lost, and nothing is revoked while it is mapped.
- * A side that is alone (the other's domain is gone, or its device) does all at once.
+ * A side that is alone (the other's domain is gone, or its device) does all at once,
+ * and grant.c keeps what is still mapped.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -39,14 +40,14 @@
 
 #include "../include/vmc/xenstore.h"
 #include "chan.h"
+#include "grant.h"
 #include "queue.h"
 #include "transport.h"
 #include "xenbus.h"
 #include "xenbus_queue.h"
 
 #define XEN_MAX_QUEUES 16
-#define XEN_PATIENCE   (2 * HZ)	 /* with the other end, with programs */
-#define XEN_DYING      (60 * HZ) /* until a dead domain's mappings are gone */
+#define XEN_PATIENCE   (2 * HZ) /* with the other end, with programs */
 
 /* Of the device; and of its end, which may outlast it. */
 struct xen_chan {
@@ -58,11 +59,10 @@ struct xen_chan {
 	struct completion finished;
 
 	struct mutex lock; /* set-up and end; and: */
-	bool is_wanted;	   /* frontend: by a flow */
+	bool is_wanted;	   /* by a flow */
 	bool is_stopped;
 	bool is_finishing; /* or finished */
 	bool is_finished;
-	bool is_parting; /* somebody waits for the end */
 	bool is_removed; /* the device: no more talk of states */
 	u16 nr_queues;
 	struct vmc_xenbus_queue *queues;
@@ -136,7 +136,8 @@ static void __xen_stop(struct xen_chan *xc)
 /*
  * Nor does the peer: flows go on by TCP, and nothing of the peer's is ours to see. That
  * takes the lock of each flow's socket, which a program may hold for as long as it
- * likes, so it has a thread of its own; the states are looked at again behind it.
+ * likes, so it has a thread of its own; the states are looked at again behind it. The
+ * device, which holds the module, may be gone by then.
  *
  * Return: is it done?
  */
@@ -146,45 +147,13 @@ static bool __xen_finish(struct xen_chan *xc)
 	if (!xc->is_finishing) {
 		xc->is_finishing = true;
 		refcount_inc(&xc->refcnt);
+		__module_get(THIS_MODULE);
 		queue_work(vmc_wq, &xc->finish_work);
 	}
 	return xc->is_finished;
 }
 
-static bool xen_peer_is_dying(struct xen_chan *xc)
-{
-	bool is_dying;
-
-	mutex_lock(&xc->lock);
-	is_dying = !xc->is_parting &&
-		   xenbus_read_driver_state(xc->dev->otherend) == XenbusStateUnknown;
-	mutex_unlock(&xc->lock);
-	return is_dying;
-}
-
-static bool xen_try_revoke(struct xen_chan *xc)
-{
-	bool is_done = true;
-	int i;
-
-	for (i = 0; i < xc->nr_queues; i++)
-		is_done &= vmc_xenbus_queue_try_revoke(&xc->queues[i]);
-	return is_done;
-}
-
-/*
- * A domain leaves XenStore before Xen takes its mappings away. Waiting for that takes
- * seconds, where the kernel would free ten pages a second.
- */
-static void xen_revoke_of_dying(struct xen_chan *xc)
-{
-	unsigned long deadline = jiffies + XEN_DYING;
-
-	while (!xen_try_revoke(xc) && !READ_ONCE(xc->is_parting) && time_before(jiffies, deadline))
-		msleep(100);
-}
-
-/* The peer sees nothing of ours. If it still does, the kernel waits, page by page. */
+/* The peer sees nothing of ours any more. If it does, grant.c keeps that. */
 static void __xen_revoke(struct xen_chan *xc)
 {
 	int i;
@@ -388,8 +357,6 @@ static void xen_finish_work(struct work_struct *work)
 	vmc_chan_finish(xc->chan);
 	for (i = 0; i < xc->nr_queues; i++)
 		vmc_xenbus_queue_unmap(&xc->queues[i]);
-	if (xen_peer_is_dying(xc))
-		xen_revoke_of_dying(xc);
 	mutex_lock(&xc->lock);
 	xc->is_finished = true;
 	if (xc->is_removed)
@@ -399,6 +366,7 @@ static void xen_finish_work(struct work_struct *work)
 	mutex_unlock(&xc->lock);
 	complete_all(&xc->finished);
 	xen_put(xc);
+	module_put(THIS_MODULE);
 }
 
 static void xen_connect(struct vmc_chan *chan)
@@ -504,7 +472,6 @@ static void xen_part(struct xen_chan *xc, unsigned long patience)
 	unsigned long deadline = jiffies + XEN_PATIENCE;
 
 	mutex_lock(&xc->lock);
-	WRITE_ONCE(xc->is_parting, true);
 	if (xc->nr_queues && !xc->is_finishing) {
 		__xen_closing(xc);
 		xen_await(xc,
@@ -595,7 +562,7 @@ static int xen_probe(struct xenbus_device *dev, const struct xenbus_device_id *i
 
 static int xen_suspend(struct xenbus_device *dev)
 {
-	/* Nothing may be shared behind this: however long it takes. */
+	/* Nothing may be in use behind this: however long it takes. */
 	xen_part(dev_get_drvdata(&dev->dev), MAX_SCHEDULE_TIMEOUT);
 	return 0;
 }
@@ -661,6 +628,13 @@ static struct xenbus_watch back_watch = {
 	.callback = back_node_changed,
 };
 
+/* Waits for work that finds its device removed: it ends grants, too. */
+static void xen_end_grants(void)
+{
+	flush_workqueue(vmc_wq);
+	vmc_grants_exit();
+}
+
 /* Without Xen there is nothing to register, and the module still serves loopback. */
 int vmc_xenbus_init(void)
 {
@@ -688,6 +662,7 @@ err_back:
 	xenbus_unregister_driver(&back_driver);
 err_front:
 	xenbus_unregister_driver(&front_driver);
+	xen_end_grants();
 	return err;
 }
 
@@ -699,6 +674,7 @@ void vmc_xenbus_exit(void)
 	unregister_xenbus_watch(&front_watch);
 	xenbus_unregister_driver(&back_driver);
 	xenbus_unregister_driver(&front_driver);
+	xen_end_grants();
 }
 
 MODULE_ALIAS("xen:" VMC_XS_DEVICE);

@@ -10,6 +10,7 @@
 
 #include "../include/vmc/xenstore.h"
 #include "half.h"
+#include "mapping.h"
 #include "queue.h"
 #include "stats.h"
 #include "transport.h"
@@ -196,18 +197,7 @@ void vmc_xenbus_queue_unmap(struct vmc_xenbus_queue *xq)
 }
 
 /**
- * vmc_xenbus_queue_try_revoke() - revoke what the peer does not map
- * @xq: unmapped
- *
- * Context: process. Return: was it all? vmc_xenbus_queue_revoke() follows in any case.
- */
-bool vmc_xenbus_queue_try_revoke(struct vmc_xenbus_queue *xq)
-{
-	return vmc_grant_try_end(&xq->q->own, &xq->grants);
-}
-
-/**
- * vmc_xenbus_queue_revoke() - revoke all; the kernel frees what the peer still maps later
+ * vmc_xenbus_queue_revoke() - revoke all; what the peer still maps is freed later
  * @xq: unmapped
  *
  * Context: process.
@@ -215,6 +205,4 @@ bool vmc_xenbus_queue_try_revoke(struct vmc_xenbus_queue *xq)
 void vmc_xenbus_queue_revoke(struct vmc_xenbus_queue *xq)
 {
 	vmc_grant_end(&xq->q->own, &xq->grants);
-	vmc_half_free_pages(&xq->q->own);
-	vmc_half_exit(&xq->q->own);
 }
