@@ -12,7 +12,7 @@ PREFIX ?= /usr
 
 .DEFAULT_GOAL := all
 .PHONY: all kmod bpf loader man tests lab toolchain demo check check-long check-debug check-kernel \
-	lint bench format install install-dkms clean distclean help
+	lint bench format install install-broker install-dkms clean distclean help
 
 ## build
 all: toolchain		# the module, the BPF programs, the loader (default)
@@ -35,7 +35,7 @@ bench: all tests lab	# the same with more rounds
 	@tests/bench/demo --rounds 9 --name bench
 
 ## judge
-check: all tests lab	# every test; ONLY="ring loader" for some groups
+check: all tests lab	# the tests; ONLY="ring loader" for some groups
 	@tests/run $(ONLY)
 
 check-long: all tests lab	# switching, faults, migration, at length; SWITCH_BYTES=N: another size
@@ -61,6 +61,9 @@ format: toolchain	# let clang-format rewrite the C files
 # On this machine itself, never in the chroot: it compiles nothing.
 install:		# into DESTDIR; needs "make" before it
 	@make -f mk/build.mk V=$(V) install DESTDIR='$(abspath $(DESTDIR))' PREFIX=$(PREFIX)
+
+install-broker:		# for dom0: the same without the module
+	@make -f mk/build.mk V=$(V) install-broker DESTDIR='$(abspath $(DESTDIR))' PREFIX=$(PREFIX)
 
 install-dkms:		# the module's source for DKMS instead of the built module
 	@make -f mk/build.mk V=$(V) install-dkms DESTDIR='$(abspath $(DESTDIR))' PREFIX=$(PREFIX)

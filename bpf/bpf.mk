@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # BPF programs, one object a hook, linked into build/bpf/vmc.bpf.o and its skeleton
-# build/bpf/vmc.skel.h. Included by the top Makefile; goals: bpf, bpf-clean.
+# build/bpf/vmc.skel.h. Included by mk/build.mk; goals: bpf, bpf-clean.
 #
 #   CLANG, BPFTOOL, VMLINUX (a BTF source: vmlinux or /sys/kernel/btf/vmlinux), BPF_EXTRA (flags), V=1
 

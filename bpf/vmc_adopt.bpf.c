@@ -6,6 +6,12 @@
  */
 #include "vmc_maps.bpf.h"
 #include "vmc_address.bpf.h"
+#include <bpf/bpf_core_read.h>
+
+#define MAX_CGROUP_DEPTH 64
+
+/* Whose sockets, and those of the cgroups below; the loader says it. */
+__u64 cgroup_id;
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -28,6 +34,25 @@ static __always_inline bool addresses_read(const struct sock_common *skc, union 
 	}
 }
 
+static __always_inline struct cgroup *cgroup_parent(const struct cgroup *cgrp)
+{
+	struct cgroup_subsys_state *self = BPF_CORE_READ(cgrp, self.parent);
+
+	return self ? (void *)self - bpf_core_field_offset(struct cgroup, self) : NULL;
+}
+
+static __always_inline bool is_of_cgroup(const struct sock *sk)
+{
+	struct cgroup *cgrp = BPF_CORE_READ(sk, sk_cgrp_data.cgroup);
+
+	for (int i = 0; cgrp && i < MAX_CGROUP_DEPTH; i++) {
+		if (BPF_CORE_READ(cgrp, kn, id) == cgroup_id)
+			return true;
+		cgrp = cgroup_parent(cgrp);
+	}
+	return false;
+}
+
 SEC("iter/tcp")
 int vmc_adopt(struct bpf_iter__tcp *ctx)
 {
@@ -40,7 +65,8 @@ int vmc_adopt(struct bpf_iter__tcp *ctx)
 	    address_equal(&local, &remote))
 		return 0;
 	value = bpf_map_lookup_elem(&vmc_peers, &remote.key);
-	if (!value || bpf_vmc_sock_adopt(skc, value->peer))
+	if (!value || !is_of_cgroup((const struct sock *)skc) ||
+	    bpf_vmc_sock_adopt(skc, value->peer))
 		return 0;
 	cookie = bpf_get_socket_cookie(skc);
 	if (bpf_map_update_elem(&vmc_socks, &cookie, skc, BPF_ANY))

@@ -22,6 +22,7 @@
 #include "adopt.h"
 #include "fastpath.h"
 #include "log.h"
+#include "netlink.h"
 
 /* Namespaces that were visited. */
 struct visited {
@@ -134,19 +135,7 @@ int adopt_existing(const struct fastpath *fp)
  */
 int adopt_events_open(void)
 {
-	struct sockaddr_nl addr = { .nl_family = AF_NETLINK, .nl_groups = 1 /* the kernel's */ };
-	int fd =
-		socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
-
-	if (fd < 0)
-		return -errno;
-	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr))) {
-		int err = -errno;
-
-		close(fd);
-		return err;
-	}
-	return fd;
+	return netlink_listen(NETLINK_KOBJECT_UEVENT, 1 /* the kernel's */);
 }
 
 /**

@@ -276,8 +276,8 @@ withdraw:
 		claim_remove(a->xs);
 refuse:
 	fastpath_undo(&a->fp);
-	return fail(VMC_ENVIRON, "run 'vmc-loader check'", "can't follow XenStore: %s",
-		    strerror(-err));
+	return fail(a->xs ? VMC_FAILURE : VMC_ENVIRON, "run 'vmc-loader check'",
+		    "can't follow XenStore: %s", strerror(-err));
 }
 
 static int attach_static(struct attach *a, struct peers *wanted)

@@ -112,6 +112,9 @@ static int publish_both(struct broker *b, struct pair *pair, const struct domain
 	/* Without addresses of both, no connection can be adopted at both ends. */
 	if (!err && (!addrs[0].nr || !addrs[1].nr))
 		err = 1;
+	/* A guest may have closed it when closing our end failed. */
+	if (!err && pair->device == DEVICE_THERE)
+		err = pair_step(pair, b->xs, false);
 	if (!err)
 		err = pair_open(pair, b->xs);
 	for (int i = 0; !err && i < 2; i++)
@@ -309,6 +312,8 @@ static int device_event(struct broker *b, const char *path)
 	if (!pair)
 		return 0;
 	err = pair_step(pair, b->xs, false);
+	if (err == 1)
+		return mark_dirty(b, pair->id[0]);
 	return err < 0 ? retry_later(b, pair->id[0], "remove a device", err) : 0;
 }
 
@@ -408,7 +413,7 @@ static int load_policy(struct broker *b)
 	struct policy_error error;
 	int err;
 
-	if (!b->policy_path && access(path, F_OK)) {
+	if (!b->policy_path && access(path, F_OK) && errno == ENOENT) {
 		say(LOG_INFO, "no " POLICY_PATH ": the built-in policy holds");
 		policy_free(&b->policy);
 		return VMC_OK;

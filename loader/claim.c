@@ -22,6 +22,7 @@
 #include "addr.h"
 #include "claim.h"
 #include "log.h"
+#include "netlink.h"
 
 #define STRING(x)    #x
 #define STRING_OF(x) STRING(x)
@@ -158,21 +159,7 @@ void claim_free(struct claim *claim)
  */
 int claim_link_open(void)
 {
-	struct sockaddr_nl addr = {
-		.nl_family = AF_NETLINK,
-		.nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR,
-	};
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
-
-	if (fd < 0)
-		return -errno;
-	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr))) {
-		int err = -errno;
-
-		close(fd);
-		return err;
-	}
-	return fd;
+	return netlink_listen(NETLINK_ROUTE, RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
 }
 
 /** claim_link_drain - read what claim_link_open()'s socket has; its content is no matter */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A daemon's life: one at a time (flock), in the background when asked, "ready" told
+ * A daemon's life: one at a time (a lock), in the background when asked, "ready" told
  * to whoever waits (systemd, or the shell that ran it with --daemon), ended by a signal.
  */
 #include <errno.h>
@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,42 +30,83 @@
 /* Write end of the pipe on which the process that forked waits for an exit status. */
 static int ready_fd = -1;
 
-static pid_t lock_read_pid(int fd)
-{
-	char text[24] = "";
+/*
+ * Locks are POSIX record locks: the kernel names who holds one, and looking does not take
+ * it. Whoever may read the file can keep us from it, so nobody else may. The pid in the
+ * file is for people.
+ */
 
-	if (pread(fd, text, sizeof(text) - 1, 0) <= 0)
+/* Return: 1 when somebody else holds the lock, 0 when nobody does, or -errno. */
+static int lock_find_holder(int fd, pid_t *holder)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	if (fcntl(fd, F_GETLK, &lock))
+		return -errno;
+	if (lock.l_type == F_UNLCK)
 		return 0;
-	return (pid_t)atoi(text);
+	*holder = lock.l_pid;
+	return 1;
+}
+
+/* Return: 0, -EBUSY, or -errno. */
+static int lock_take(int fd)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	if (!fcntl(fd, F_SETLK, &lock))
+		return 0;
+	return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
+}
+
+/* Whoever held the lock before us may have unlinked the file. */
+static bool lock_is_at(int fd, const char *path)
+{
+	struct stat ours, there;
+
+	return !fstat(fd, &ours) && !lstat(path, &there) && ours.st_dev == there.st_dev &&
+	       ours.st_ino == there.st_ino;
+}
+
+/* Return: 0, -EAGAIN: once more, -EBUSY, or -errno. */
+static int lock_file(int fd, const char *path, pid_t *holder)
+{
+	int err = lock_take(fd);
+
+	/* It may have been let go since. */
+	if (err == -EBUSY && lock_find_holder(fd, holder) == 0)
+		return -EAGAIN;
+	if (err)
+		return err;
+	if (!lock_is_at(fd, path))
+		return -EAGAIN;
+	if (fchmod(fd, 0600) || ftruncate(fd, 0) || dprintf(fd, "%d\n", getpid()) < 0)
+		return -errno;
+	return 0;
 }
 
 /**
  * daemon_lock - be the only one, for as long as the process lives
- * @path: lock file; the holder's pid is written to it
- * @holder: who holds it, with -EBUSY; may be NULL
+ * @path: lock file; our pid is written to it
+ * @holder: who holds it, with -EBUSY
+ *
+ * A fork doesn't inherit it. The process must not close another descriptor of the file.
  *
  * Return: the lock's file descriptor, -EBUSY when another holds it, or -errno
  */
 int daemon_lock(const char *path, pid_t *holder)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-	int err;
+	int fd, err;
 
-	if (fd < 0)
-		return -errno;
-	if (flock(fd, LOCK_EX | LOCK_NB)) {
-		err = errno == EWOULDBLOCK ? -EBUSY : -errno;
-		if (holder)
-			*holder = lock_read_pid(fd);
-		close(fd);
-		return err;
-	}
-	if (ftruncate(fd, 0) || dprintf(fd, "%d\n", getpid()) < 0) {
-		err = -errno;
-		close(fd);
-		return err;
-	}
-	return fd;
+	do {
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (fd < 0)
+			return -errno;
+		err = lock_file(fd, path, holder);
+		if (err)
+			close(fd);
+	} while (err == -EAGAIN);
+	return err ? err : fd;
 }
 
 /**
@@ -78,14 +119,11 @@ int daemon_lock(const char *path, pid_t *holder)
 int daemon_lock_probe(const char *path, pid_t *holder)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	int ret = 0;
+	int ret;
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
-	if (flock(fd, LOCK_SH | LOCK_NB)) {
-		ret = errno == EWOULDBLOCK ? 1 : -errno;
-		*holder = lock_read_pid(fd);
-	}
+	ret = lock_find_holder(fd, holder);
 	close(fd);
 	return ret;
 }
@@ -100,36 +138,56 @@ static bool wait_for_end(int pid_fd, pid_t pid)
 	return poll(&poll_fd, 1, END_TIMEOUT_MS - END_NOTICE_MS) == 1;
 }
 
+/* Return: 0; -ESRCH: it has ended before; -ETIMEDOUT, or -errno. */
+static int end_holder(const char *path, pid_t holder)
+{
+	int pid_fd = pidfd_open(holder, 0);
+	pid_t again = 0;
+	int ret;
+
+	/* EINVAL: no process, but a group or session has its number still. */
+	if (pid_fd < 0)
+		return errno == EINVAL ? -ESRCH : -errno;
+	/* The pid may have been another's by now: its process must still hold the lock. */
+	ret = daemon_lock_probe(path, &again);
+	if (ret == 1 && again == holder) {
+		if (pidfd_send_signal(pid_fd, SIGTERM, NULL, 0))
+			ret = -errno;
+		else
+			ret = wait_for_end(pid_fd, holder) ? 0 : -ETIMEDOUT;
+	} else if (ret >= 0) {
+		ret = -ESRCH;
+	}
+	close(pid_fd);
+	return ret;
+}
+
 /**
  * daemon_end - end the holder of a lock and take the lock over
  * @path: lock file
  * @ended: its pid when there was one, else 0
  *
- * Return: the lock's file descriptor, or -errno: -ETIMEDOUT when it doesn't end
+ * Return: the lock's file descriptor, or -errno: -ETIMEDOUT when it doesn't end, -EBUSY
+ * when another has taken the lock meanwhile, -EPERM when it is none of our pid namespace
  */
 int daemon_end(const char *path, pid_t *ended)
 {
-	pid_t holder, again;
-	int fd, pid_fd, ret = 0;
+	pid_t holder;
+	int fd, err;
 
 	*ended = 0;
-	fd = daemon_lock(path, &holder);
-	if (fd != -EBUSY)
-		return fd;
-	pid_fd = holder > 0 ? pidfd_open(holder, 0) : -1;
-	if (pid_fd < 0)
-		return -ESRCH;
-	/* The pid may have been another's by now: the lock must still name it. */
-	if (daemon_lock_probe(path, &again) == 1 && again == holder) {
-		if (pidfd_send_signal(pid_fd, SIGTERM, NULL, 0))
-			ret = -errno;
-		else if (!wait_for_end(pid_fd, holder))
-			ret = -ETIMEDOUT;
-		else
-			*ended = holder;
-	}
-	close(pid_fd);
-	return ret ? ret : daemon_lock(path, &holder);
+	do {
+		fd = daemon_lock(path, &holder);
+		if (fd != -EBUSY)
+			return fd;
+		if (holder <= 0)
+			return -EPERM;
+		err = end_holder(path, holder);
+	} while (err == -ESRCH);
+	if (err)
+		return err;
+	*ended = holder;
+	return daemon_lock(path, &holder);
 }
 
 /* The parent of a daemon: ends with the status that the daemon reports. */

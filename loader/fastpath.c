@@ -139,29 +139,23 @@ static int attach_skmsg(struct vmc_bpf *skel)
 			FASTPATH_PIN_SKMSG);
 }
 
-static int attach_sockops(struct vmc_bpf *skel, const char *cgroup)
+static int attach_sockops(struct vmc_bpf *skel, const char *cgroup, __u64 cgroup_id)
 {
-	int fd = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct stat st;
-	int err;
+	int fd, err;
 
+	err = link_take_over(FASTPATH_PIN_SOCKOPS, skel->progs.vmc_sockops, cgroup_id, 0);
+	if (!err)
+		return 0;
+	fd = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st)) {
-		err = -errno;
-		goto close;
-	}
-	/* A cgroup's id is its inode number. */
-	err = link_take_over(FASTPATH_PIN_SOCKOPS, skel->progs.vmc_sockops, st.st_ino, 0);
-	if (err)
-		err = link_pin(bpf_program__attach_cgroup(skel->progs.vmc_sockops, fd),
-			       FASTPATH_PIN_SOCKOPS);
-close:
+	err = link_pin(bpf_program__attach_cgroup(skel->progs.vmc_sockops, fd),
+		       FASTPATH_PIN_SOCKOPS);
 	close(fd);
 	return err;
 }
 
-static int skel_load(struct fastpath *fp)
+static int skel_load(struct fastpath *fp, __u64 cgroup_id)
 {
 	struct vmc_bpf *skel = vmc_bpf__open();
 	int err;
@@ -170,6 +164,7 @@ static int skel_load(struct fastpath *fp)
 		return fail(VMC_FAILURE, "see the lines above", "can't open the BPF object: %s",
 			    strerror(errno));
 	fp->skel = skel;
+	skel->bss->cgroup_id = cgroup_id;
 	err = bpf_map__set_pin_path(skel->maps.vmc_peers, VMC_PIN_PEERS);
 	if (!err)
 		err = bpf_map__set_pin_path(skel->maps.vmc_socks, VMC_PIN_SOCKS);
@@ -194,15 +189,19 @@ static int skel_load(struct fastpath *fp)
  */
 int fastpath_attach(struct fastpath *fp, const char *cgroup)
 {
+	struct stat st; /* a cgroup's id is its inode number */
 	int err, status;
 
 	libbpf_set_print(libbpf_say);
 	fp->was_attached = fastpath_is_attached();
+	if (stat(cgroup, &st))
+		return fail(VMC_FAILURE, "check that it is a cgroup v2 directory",
+			    "can't use the cgroup %s: %s", cgroup, strerror(errno));
 	err = pin_dir_make();
 	if (err)
 		return fail(VMC_ENVIRON, "check that bpffs is mounted at /sys/fs/bpf",
 			    "can't make " VMC_PIN_DIR ": %s", strerror(-err));
-	status = skel_load(fp);
+	status = skel_load(fp, st.st_ino);
 	if (status)
 		return status;
 	/* The verdict first: a socket must not enter the map before it. */
@@ -210,7 +209,7 @@ int fastpath_attach(struct fastpath *fp, const char *cgroup)
 	if (err)
 		return fail(VMC_FAILURE, "check that the kernel is 6.12 or newer",
 			    "can't attach the sk_msg program: %s", strerror(-err));
-	err = attach_sockops(fp->skel, cgroup);
+	err = attach_sockops(fp->skel, cgroup, st.st_ino);
 	if (err)
 		return fail(VMC_FAILURE, "check that it is a cgroup v2 directory",
 			    "can't attach the sockops program to %s: %s", cgroup, strerror(-err));

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# vmc-loader. Included by the top Makefile after bpf/bpf.mk, from the top folder.
+# vmc-loader. Included by mk/build.mk after bpf/bpf.mk, from the top folder.
 # Goals: loader, loader-clean, man.
 #
 #   CC, CFLAGS, LDFLAGS, VERSION, V=1

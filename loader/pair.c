@@ -32,6 +32,7 @@
 #define BACKEND	     BACKEND_DIR "/0"
 
 #define CLOSE_MS     10000 /* as long as xl gives a device */
+#define REMOVE_MS    1000  /* until removing it is tried again */
 #define REST_MS	     500
 #define REST_SHIFT   7	   /* so at most 64 s */
 #define LIFE_MS	     60000 /* of a device that fared well */
@@ -518,10 +519,12 @@ int pair_step(struct pair *pair, struct xs_handle *xs, bool gone)
 	}
 	if (pair->device != DEVICE_CLOSING || !may_remove(pair, xs, gone))
 		return 0;
-	watch_states(pair, xs, false);
 	err = store_transact(xs, change_remove, pair);
-	if (err)
+	if (err) {
+		pair->deadline = pair_now() + REMOVE_MS;
 		return err;
+	}
+	watch_states(pair, xs, false);
 	say(LOG_INFO, "domains %u and %u: device removed", pair->id[LO], pair->id[HI]);
 	pair->device = DEVICE_RESTING;
 	pair->deadline = pair_now() + pair->rest;

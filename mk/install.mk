@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# make install: module, loader, man pages, units. Included by mk/build.mk.
+# make install: module, loader, man pages, units; make install-broker: without module.
+# Included by mk/build.mk.
 
 PREFIX ?= /usr
 INSTALL := install
@@ -8,24 +9,28 @@ KRELEASE ?= $(patsubst vermagic=%,%,$(shell grep -aom1 'vermagic=[^ ]*' build/km
 MODDIR := $(DESTDIR)/lib/modules/$(KRELEASE)/updates
 DKMS_DIR := $(DESTDIR)/usr/src/vmc-$(VERSION)
 
-install: install-common
+install: have-module install-loader
 	$(call say,INSTALL,$(MODDIR)/vmc.ko)
 	$(Q)$(INSTALL) -Dm644 build/kmod/vmc.ko '$(MODDIR)/vmc.ko'
 	$(Q)[ -n '$(DESTDIR)' ] || depmod '$(KRELEASE)'
 	@[ -n '$(DESTDIR)' ] || [ '$(KRELEASE)' = "$$(uname -r)" ] || \
 		echo "make: the module is for $(KRELEASE), this machine runs $$(uname -r): set KDIR=" >&2
 
-install-dkms: install-common
+install-dkms: install-loader
 	$(call say,INSTALL,$(DKMS_DIR))
 	$(Q)$(INSTALL) -d '$(DKMS_DIR)/kmod' '$(DKMS_DIR)/include/vmc'
 	$(Q)$(INSTALL) -m644 kmod/* '$(DKMS_DIR)/kmod/'
 	$(Q)$(INSTALL) -m644 include/vmc/*.h '$(DKMS_DIR)/include/vmc/'
 	$(Q)sed 's/@VERSION@/$(VERSION)/' mk/dkms.conf.in >'$(DKMS_DIR)/dkms.conf'
 
-.PHONY: install-common
-install-common:
-	@[ -e build/kmod/vmc.ko ] && [ -e build/loader/vmc-loader ] || \
-		{ echo 'make: nothing built yet: run make first' >&2; exit 1; }
+install-broker: install-loader
+
+.PHONY: have-module install-loader
+have-module:
+	@[ -e build/kmod/vmc.ko ] || { echo 'make: no module built yet: run make first' >&2; exit 1; }
+
+install-loader: $(if $(filter install,$(MAKECMDGOALS)),have-module)
+	@[ -e build/loader/vmc-loader ] || { echo 'make: no loader built yet: run make first' >&2; exit 1; }
 	$(call say,INSTALL,$(DESTDIR)$(PREFIX)/sbin/vmc-loader)
 	$(Q)$(INSTALL) -Dm755 build/loader/vmc-loader '$(DESTDIR)$(PREFIX)/sbin/vmc-loader'
 	$(Q)for page in build/man/*.[1-8]; do [ ! -e "$$page" ] || $(INSTALL) -Dm644 "$$page" \

@@ -34,8 +34,8 @@ struct vmc_peer_value {
 #ifdef __bpf__
 /*
  * bpf_vmc_flow_open - adopt the established TCP socket of a sock_ops program
- * Give it the module's proto and offer it to @peer, to be called before the
- * socket enters the SOCKHASH. 0, or -errno: then the socket is as it was.
+ * Give it the module's proto and a flow that may be offered to @peer, to be called
+ * before the socket enters the SOCKHASH. 0, or -errno: then the socket is as it was.
  */
 extern int bpf_vmc_flow_open(struct bpf_sock_ops *ctx, __u32 peer) __ksym;
 

@@ -62,7 +62,7 @@ struct vmc_record {
 	__le32 len;  /* sum of seg[].len */
 	union {
 		struct vmc_seg seg[VMC_MAX_SEGS];
-		struct { /* OPEN, ACCEPT, REJECT */
+		struct { /* OPEN, ACCEPT */
 			__le64 proof;
 			__le32 handle; /* the sender's */
 			struct vmc_tuple tuple;

@@ -6,7 +6,7 @@
 #ifndef VMC_XENSTORE_H
 #define VMC_XENSTORE_H
 
-/* Version of everything in docs/protocol.md; peers use the lower of both. */
+/* Version of everything in docs/protocol.md, the same for both peers. */
 #define VMC_PROTOCOL_VERSION   1
 
 /*
