@@ -72,33 +72,59 @@ static void flow_fill_key(struct vmc_flow_key *key, const struct sock *sk, u32 p
 	key->tuple.dport = sk->sk_dport;
 }
 
+static bool flow_has_md5(const struct tcp_sock *tp)
+{
+#ifdef CONFIG_TCP_MD5SIG
+	return rcu_access_pointer(tp->md5sig_info);
+#else
+	return false;
+#endif
+}
+
+static bool flow_has_ao(const struct tcp_sock *tp)
+{
+#ifdef CONFIG_TCP_AO
+	return rcu_access_pointer(tp->ao_info);
+#else
+	return false;
+#endif
+}
+
 /* What we leave to TCP: everything that somebody else has a hand in. */
-static bool flow_is_adoptable(const struct sock *sk)
+static enum vmc_reason flow_why_not(const struct sock *sk)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
 
-	/* sk_user_data of a socket of ours is the psock of its sk_msg program. */
-	if (!vmc_proto_is_ours(sk) && (!vmc_proto_is_stock(sk) || sk->sk_user_data))
-		return false;
+	if (sk_is_mptcp(sk))
+		return VMC_REASON_REFUSED_MPTCP;
 	if (inet_csk_has_ulp(sk))
-		return false;
-	/* Somebody is about to make it his own. */
-	if (vmc_was_given_back(sk))
-		return false;
+		return VMC_REASON_REFUSED_ULP;
 	/* The kernel's own sockets have their own ideas of sk_user_data. */
 	if (sk->sk_kern_sock)
-		return false;
-	if (sk_is_mptcp(sk) || tp->repair || tp->syn_fastopen || tp->syn_data)
-		return false;
-#ifdef CONFIG_TCP_MD5SIG
-	if (rcu_access_pointer(tp->md5sig_info))
-		return false;
-#endif
-#ifdef CONFIG_TCP_AO
-	if (rcu_access_pointer(tp->ao_info))
-		return false;
-#endif
-	return true;
+		return VMC_REASON_REFUSED_KERNEL;
+	/* sk_user_data of a socket of ours is the psock of its sk_msg program. */
+	if (!vmc_proto_is_ours(sk) && (!vmc_proto_is_stock(sk) || sk->sk_user_data))
+		return VMC_REASON_REFUSED_OWNED;
+	/* Somebody is about to make it his own. */
+	if (vmc_was_given_back(sk))
+		return VMC_REASON_REFUSED_GIVEN_BACK;
+	if (tp->repair)
+		return VMC_REASON_REFUSED_REPAIR;
+	if (tp->syn_fastopen || tp->syn_data)
+		return VMC_REASON_REFUSED_FASTOPEN;
+	if (flow_has_md5(tp))
+		return VMC_REASON_REFUSED_MD5;
+	return flow_has_ao(tp) ? VMC_REASON_REFUSED_AO : VMC_REASON_NONE;
+}
+
+/* Return: 0 or -EOPNOTSUPP. */
+static int flow_refuse(const struct sock *sk, u32 peer, enum vmc_reason reason)
+{
+	if (reason == VMC_REASON_NONE)
+		return 0;
+	vmc_stat_reason(reason, 1);
+	trace_vmc_sock_refused(sk, peer, reason);
+	return -EOPNOTSUPP;
 }
 
 struct flow_start {
@@ -114,7 +140,7 @@ struct flow_start {
  * bytes_acked counts the SYN of the side that connected, and no other. The two
  * accounts don't agree for a socket that was put together by TCP_REPAIR.
  */
-static int flow_recover_start(const struct sock *sk, struct flow_start *start)
+static bool flow_recover_start(const struct sock *sk, struct flow_start *start)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
 	u32 by_acked = tp->snd_una - (u32)tp->bytes_acked;
@@ -122,7 +148,7 @@ static int flow_recover_start(const struct sock *sk, struct flow_start *start)
 	start->iss = tp->snd_nxt - 1 - (u32)(tp->bytes_sent - tp->bytes_retrans);
 	start->irs = tp->rcv_nxt - 1 - (u32)tp->bytes_received;
 	start->is_active = by_acked == start->iss;
-	return start->is_active || by_acked - 1 == start->iss ? 0 : -EOPNOTSUPP;
+	return start->is_active || by_acked - 1 == start->iss;
 }
 
 /* Who lets go of the socket delivers what waits for it. */
@@ -174,6 +200,7 @@ static struct vmc_flow *flow_alloc(struct sock *sk, struct vmc_chan *chan,
 	flow->cur_page = U32_MAX;
 	flow->wants_copies = start->wants_copies;
 	flow->state = VMC_FLOW_OPENING;
+	flow->reason = VMC_REASON_NONE;
 	INIT_LIST_HEAD(&flow->chan_node);
 	INIT_LIST_HEAD(&flow->wait);
 	__skb_queue_head_init(&flow->rx_pending);
@@ -305,9 +332,9 @@ int vmc_flow_open(struct sock *sk, u32 peer, bool is_active)
 		.wants_copies = true,
 	};
 
-	if (!flow_is_adoptable(sk) || vmc_proto_is_ours(sk))
+	if (vmc_proto_is_ours(sk))
 		return -EOPNOTSUPP;
-	return flow_open(sk, peer, &start);
+	return flow_refuse(sk, peer, flow_why_not(sk)) ?: flow_open(sk, peer, &start);
 }
 
 /* A flow that is over, and has nothing left to deliver. */
@@ -335,11 +362,13 @@ int vmc_flow_adopt(struct sock *sk, u32 peer)
 
 	if (old && !flow_is_replaceable(old))
 		return 0;
-	if (sk->sk_state != TCP_ESTABLISHED || !flow_is_adoptable(sk))
+	if (sk->sk_state != TCP_ESTABLISHED)
 		return -EOPNOTSUPP;
-	err = flow_recover_start(sk, &start);
+	err = flow_refuse(sk, peer, flow_why_not(sk));
 	if (err)
 		return err;
+	if (!flow_recover_start(sk, &start))
+		return flow_refuse(sk, peer, VMC_REASON_REFUSED_HISTORY);
 	start.wants_copies = !old || old->wants_copies;
 	if (old)
 		vmc_flow_detach(old, VMC_REASON_CHAN_CLOSED);
@@ -463,6 +492,7 @@ void __vmc_flow_close(struct vmc_flow *flow, enum vmc_reason reason)
 		return;
 	if (reason != VMC_REASON_SOCKET_GONE)
 		vmc_stat_inc(flows_fallen_back);
+	vmc_stat_reason(reason, 1);
 	flow->reason = reason;
 	/* The reason before the state; pairs with vmc_flow_state(). */
 	smp_store_release(&flow->state, VMC_FLOW_CLOSED);
@@ -525,9 +555,9 @@ void vmc_flow_leave(struct vmc_flow *flow)
 }
 
 /**
- * vmc_flow_detach() - the socket is being destroyed, or given back
+ * vmc_flow_detach() - the socket is being destroyed, given back, or gets another flow
  * @flow: the flow
- * @reason: which of the two
+ * @reason: which of them
  *
  * Context: softirq or process; the socket is locked or nobody else's any more.
  */

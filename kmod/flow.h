@@ -16,6 +16,7 @@
 #include <net/sock.h>
 
 #include "../include/vmc/wire.h"
+#include "reason.h"
 
 struct vmc_chan;
 struct vmc_queue;
@@ -35,22 +36,6 @@ enum vmc_hold {
 	VMC_HOLD_NONE,
 	VMC_HOLD_FOR_TCP,
 	VMC_HOLD_FOR_RING,
-};
-
-/* Why a flow is CLOSED. */
-#define VMC_REASONS(X)                   \
-	X(NONE, "none")                  \
-	X(SOCKET_GONE, "socket-gone")    \
-	X(REJECTED, "rejected")          \
-	X(PEER_CLOSED, "peer-closed")    \
-	X(CHAN_CLOSED, "channel-closed") \
-	X(PEER_STOPPED, "peer-stopped")  \
-	X(GIVEN_BACK, "given-back")
-
-enum vmc_reason {
-#define X(name, text) VMC_REASON_##name,
-	VMC_REASONS(X)
-#undef X
 };
 
 struct vmc_flow_key {

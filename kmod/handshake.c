@@ -3,8 +3,9 @@
  * Binding a flow. Either side offers it (OPEN) when it finds that the connection
  * is more than one question and answer; the other answers ACCEPT or REJECT. The
  * peer has adopted its end by then: the side that accepted was established last,
- * and the side that connected waits until some of its bytes are acknowledged. If
- * both offer at once, each binds by the other's offer.
+ * and the side that connected waits until some of its bytes are acknowledged. (Not
+ * of a connection that was adopted in mid-stream: that is offered again.) If both
+ * offer at once, each binds by the other's offer.
  *
  * The address that made us adopt the socket is a hint that may be wrong, so an
  * offer must not give away to a stranger what lets it into the connection. Each

@@ -20,7 +20,7 @@
  * __vmc_queue_notify() - ring the peer's doorbell
  * @q: the queue
  *
- * Context: under a lock of the queue: the transport's end comes after that of the locks.
+ * Context: under a lock of the queue, or its worker: the transport's end comes after theirs.
  */
 void __vmc_queue_notify(struct vmc_queue *q)
 {

@@ -60,7 +60,16 @@ static void rx_move_window(struct vmc_flow *flow, u32 len)
 		tp->snd_wl1 = tp->rcv_wup - 1;
 }
 
-/* The receiver's half of D1: as if the bytes had arrived in a segment. */
+/* As tcp_segs_in(): what reads them is not locked. */
+static void rx_count_segs(struct tcp_sock *tp, u32 len)
+{
+	u32 nr = DIV_ROUND_UP(len, max_t(u32, tp->advmss, 1));
+
+	WRITE_ONCE(tp->segs_in, tp->segs_in + nr);
+	WRITE_ONCE(tp->data_segs_in, tp->data_segs_in + nr);
+}
+
+/* The receiver's half of D1: as if the bytes had arrived in segments. */
 static void rx_queue(struct vmc_flow *flow, struct sk_buff *skb)
 {
 	struct sock *sk = flow->sk;
@@ -73,6 +82,7 @@ static void rx_queue(struct vmc_flow *flow, struct sk_buff *skb)
 	WRITE_ONCE(tp->rcv_nxt, tp->rcv_nxt + len);
 	rx_move_window(flow, len);
 	tp->bytes_received += len;
+	rx_count_segs(tp, len);
 	tp->rcv_tstamp = tcp_jiffies32;
 	inet_csk(sk)->icsk_ack.lrcvtime = tcp_jiffies32;
 	if (tcp_epollin_ready(sk, READ_ONCE(sk->sk_rcvlowat)))

@@ -26,6 +26,7 @@
 #include "queue.h"
 #include "space.h"
 #include "stats.h"
+#include "trace.h"
 #include "tx.h"
 
 enum send_route {
@@ -53,37 +54,62 @@ static bool send_has_drained_ring(struct vmc_flow *flow)
 	       vmc_space_has_drained(flow->queue, flow, tcp_sk(flow->sk)->snd_wnd);
 }
 
-static bool send_wants_tcp(const struct sock *sk, const struct msghdr *msg)
+/* Does the message want to go by TCP? */
+static enum vmc_reason send_why_not_message(const struct sock *sk, const struct msghdr *msg)
 {
 	if (msg->msg_flags & SEND_TCP_FLAGS || tcp_sk(sk)->repair)
-		return true;
+		return VMC_REASON_SEND_FLAGS;
 	/* When it is scheduled, sent, acknowledged: only a segment knows. */
 	if (READ_ONCE(sk->sk_tsflags) & SOF_TIMESTAMPING_TX_RECORD_MASK || msg->msg_controllen)
-		return true;
+		return VMC_REASON_SEND_TIMESTAMP;
 	/* Its completion is TCP's to give. */
-	return msg->msg_flags & MSG_ZEROCOPY && sock_flag(sk, SOCK_ZEROCOPY);
+	if (msg->msg_flags & MSG_ZEROCOPY && sock_flag(sk, SOCK_ZEROCOPY))
+		return VMC_REASON_SEND_ZEROCOPY;
+	return VMC_REASON_NONE;
 }
 
-/* The queue may have stopped already when the flow is still BOUND. */
-static bool send_may_use_ring(const struct sock *sk, const struct vmc_flow *flow)
+/* Must the flow? The queue may have stopped already when it is still BOUND. */
+static enum vmc_reason send_why_not_flow(const struct sock *sk, const struct vmc_flow *flow)
 {
-	return vmc_flow_state(flow) == VMC_FLOW_BOUND && !READ_ONCE(flow->queue->tx_dead) &&
-	       vmc_proto_has_program(sk);
+	if (vmc_flow_state(flow) != VMC_FLOW_BOUND || READ_ONCE(flow->queue->tx_dead))
+		return VMC_REASON_SEND_UNBOUND;
+	return vmc_proto_has_program(sk) ? VMC_REASON_NONE : VMC_REASON_SEND_PROGRAM;
 }
 
-static enum send_route send_route(struct sock *sk, struct vmc_flow *flow, const struct msghdr *msg)
+/* @why: with SEND_TCP and SEND_TCP_STALLED, the reason. */
+static enum send_route send_route(struct sock *sk, struct vmc_flow *flow, const struct msghdr *msg,
+				  enum vmc_reason *why)
 {
+	*why = VMC_REASON_SEND_STATE;
 	if (!((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)))
 		return SEND_TCP;
-	if (vmc_space_has_stalled(flow))
-		return send_wants_tcp(sk, msg) ? SEND_TCP : SEND_TCP_STALLED;
-	if (!send_may_use_ring(sk, flow) || send_wants_tcp(sk, msg))
+	*why = send_why_not_message(sk, msg);
+	if (vmc_space_has_stalled(flow)) {
+		if (*why != VMC_REASON_NONE)
+			return SEND_TCP;
+		*why = VMC_REASON_SEND_STALLED;
+		return SEND_TCP_STALLED;
+	}
+	if (*why == VMC_REASON_NONE)
+		*why = send_why_not_flow(sk, flow);
+	if (*why != VMC_REASON_NONE)
 		return send_has_drained_ring(flow) ? SEND_TCP : SEND_HOLD_RING;
 	if (vmc_space_is_starved(flow->queue, flow)) {
+		*why = VMC_REASON_SEND_STARVED;
 		vmc_stat_inc(tx_starved);
 		return SEND_TCP;
 	}
 	return vmc_tcp_is_drained(tcp_sk(sk)) ? SEND_RING : SEND_HOLD_TCP;
+}
+
+/* TCP_INFO's segments: as many as TCP would have sent. */
+static void send_count_segs(struct tcp_sock *tp, u32 len)
+{
+	u32 nr = DIV_ROUND_UP(len, max(tp->mss_cache, 1U));
+
+	tp->segs_out += nr;
+	tp->data_segs_out += nr;
+	tp->delivered += nr;
 }
 
 /* The sender's half of D1: as if these bytes had been sent and acknowledged. */
@@ -104,6 +130,7 @@ static void send_advance(struct sock *sk, u32 len)
 	inet_csk(sk)->icsk_probes_tstamp = 0;
 	tp->bytes_sent += len;
 	tp->bytes_acked += len;
+	send_count_segs(tp, len);
 	/* Not rcv_tstamp: whether the peer is alive, keepalive has to ask. */
 	tp->lsndtime = tcp_jiffies32;
 }
@@ -180,7 +207,8 @@ static int send_verdict(struct sock *sk, struct vmc_flow *flow, const struct vmc
  * By TCP.
  */
 
-static int send_tcp(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg, size_t size)
+static int send_tcp(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg, size_t size,
+		    enum vmc_reason why)
 {
 	int ret;
 
@@ -191,8 +219,11 @@ static int send_tcp(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg, 
 	/* All that we sent by the ring is behind us. */
 	if (flow->has_used_ring && !READ_ONCE(flow->tx_pages))
 		flow->has_used_ring = false;
-	if (ret > 0)
+	if (ret > 0) {
 		vmc_stat_add(tx_tcp_bytes, ret);
+		vmc_stat_reason(why, ret);
+		trace_vmc_send_tcp(flow, ret, why);
+	}
 	return ret;
 }
 
@@ -209,7 +240,7 @@ static int send_tcp_stalled(struct sock *sk, struct vmc_flow *flow, struct msghd
 
 	msg->msg_flags |= MSG_DONTWAIT;
 	iov_iter_truncate(&msg->msg_iter, size);
-	ret = send_tcp(sk, flow, msg, size);
+	ret = send_tcp(sk, flow, msg, size, VMC_REASON_SEND_STALLED);
 	iov_iter_reexpand(&msg->msg_iter, left - max(ret, 0));
 	msg->msg_flags = flags;
 	/* What is left of the time-out counts, not all of it for each piece. */
@@ -231,7 +262,7 @@ static int send_tcp_copied(struct sock *sk, struct vmc_flow *flow, const struct 
 		bvec_set_page(&bvec[i], flow->queue->own.data[tx->seg[i].page], tx->seg[i].len,
 			      tx->seg[i].off);
 	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, bvec, tx->nr_segs, tx->len);
-	return send_tcp(sk, flow, &msg, tx->len);
+	return send_tcp(sk, flow, &msg, tx->len, VMC_REASON_SEND_VERDICT);
 }
 
 /*
@@ -382,7 +413,9 @@ static void send_consider_ring(struct sock *sk, struct vmc_flow *flow, size_t si
 /* One step on. Return: bytes sent, 0 to try again, or -errno; SEND_WAIT. */
 static int send_some(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg, long *timeo)
 {
-	switch (send_route(sk, flow, msg)) {
+	enum vmc_reason why;
+
+	switch (send_route(sk, flow, msg, &why)) {
 	case SEND_RING:
 		send_end_hold(sk, flow);
 		return send_ring(sk, flow, msg);
@@ -396,7 +429,7 @@ static int send_some(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg,
 		return send_tcp_stalled(sk, flow, msg, timeo);
 	default:
 		send_end_hold(sk, flow);
-		return send_tcp(sk, flow, msg, msg_data_left(msg));
+		return send_tcp(sk, flow, msg, msg_data_left(msg), why);
 	}
 }
 
@@ -501,7 +534,7 @@ static bool flow_may_write(const struct sock *sk, struct vmc_flow *flow, int wak
 		return tcp_stream_memory_free(sk, wake);
 	if (hold == VMC_HOLD_FOR_RING)
 		return send_has_drained_ring(flow);
-	if (!send_may_use_ring(sk, flow))
+	if (send_why_not_flow(sk, flow) != VMC_REASON_NONE)
 		return tcp_stream_memory_free(sk, wake);
 	if (hold == VMC_HOLD_FOR_TCP)
 		return vmc_space_has_drained_tcp(flow->queue, flow);

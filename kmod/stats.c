@@ -10,6 +10,9 @@ const char *const vmc_stat_names[VMC_NR_STATS] = {
 #define X(name) [VMC_STAT_##name] = #name,
 	VMC_STATS(X)
 #undef X
+#define X(reason, name) [VMC_STAT_REASONS + VMC_REASON_##reason] = #name,
+		VMC_REASONS(X)
+#undef X
 };
 
 /**

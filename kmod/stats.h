@@ -6,6 +6,8 @@
 #include <linux/percpu.h>
 #include <linux/types.h>
 
+#include "reason.h"
+
 /* Name and meaning; docs/operations.md explains each. */
 #define VMC_STATS(X)             \
 	X(tx_bytes)              \
@@ -38,7 +40,8 @@ enum vmc_stat {
 #define X(name) VMC_STAT_##name,
 	VMC_STATS(X)
 #undef X
-		VMC_NR_STATS
+		VMC_STAT_REASONS, /* and those behind it: by reason */
+	VMC_NR_STATS = VMC_STAT_REASONS + VMC_NR_REASONS
 };
 
 struct vmc_stats {
@@ -50,6 +53,12 @@ DECLARE_PER_CPU(struct vmc_stats, vmc_stats);
 /* Any context. */
 #define vmc_stat_add(name, n) this_cpu_add(vmc_stats.v[VMC_STAT_##name], n)
 #define vmc_stat_inc(name)    vmc_stat_add(name, 1)
+
+/* For this reason so many sockets, flows or bytes are TCP's. Any context. */
+static inline void vmc_stat_reason(enum vmc_reason reason, u64 n)
+{
+	this_cpu_add(vmc_stats.v[VMC_STAT_REASONS + reason], n);
+}
 
 extern const char *const vmc_stat_names[VMC_NR_STATS];
 

@@ -11,8 +11,8 @@
 #include "chan.h"
 #include "flow.h"
 
-#define VMC_TRACE_REASON(name, text) { VMC_REASON_##name, text },
-#define VMC_TRACE_LAST		     { VMC_REASON_NONE, "none" }
+#define VMC_TRACE_REASON(reason, name) { VMC_REASON_##reason, #name },
+#define VMC_TRACE_LAST		       { VMC_REASON_NONE, "none" }
 
 TRACE_EVENT(vmc_chan_state, TP_PROTO(u32 peer, int state), TP_ARGS(peer, state),
 	    TP_STRUCT__entry(__field(u32, peer) __field(int, state)),
@@ -39,6 +39,30 @@ TRACE_EVENT(
 		  __print_symbolic(__entry->state, { VMC_FLOW_OPENING, "opening" },
 				   { VMC_FLOW_BOUND, "bound" }, { VMC_FLOW_CLOSED, "closed" }),
 		  __print_symbolic(__entry->reason, VMC_REASONS(VMC_TRACE_REASON) VMC_TRACE_LAST)));
+
+TRACE_EVENT(vmc_sock_refused, TP_PROTO(const struct sock *sk, u32 peer, int reason),
+	    TP_ARGS(sk, peer, reason),
+	    TP_STRUCT__entry(__field(u32, peer) __field(u16, sport) __field(u16, dport)
+				     __field(int, reason)),
+	    TP_fast_assign(__entry->peer = peer; __entry->sport = sk->sk_num;
+			   __entry->dport = ntohs(sk->sk_dport); __entry->reason = reason;),
+	    TP_printk("peer=%u sport=%u dport=%u reason=%s", __entry->peer, __entry->sport,
+		      __entry->dport,
+		      __print_symbolic(__entry->reason,
+				       VMC_REASONS(VMC_TRACE_REASON) VMC_TRACE_LAST)));
+
+TRACE_EVENT(vmc_send_tcp, TP_PROTO(const struct vmc_flow *flow, int bytes, int reason),
+	    TP_ARGS(flow, bytes, reason),
+	    TP_STRUCT__entry(__field(u32, peer) __field(u32, handle) __field(u16, sport)
+				     __field(u16, dport) __field(int, bytes) __field(int, reason)),
+	    TP_fast_assign(__entry->peer = flow->key.peer; __entry->handle = flow->handle;
+			   __entry->sport = ntohs(flow->key.tuple.sport);
+			   __entry->dport = ntohs(flow->key.tuple.dport); __entry->bytes = bytes;
+			   __entry->reason = reason;),
+	    TP_printk("peer=%u flow=%u sport=%u dport=%u bytes=%d reason=%s", __entry->peer,
+		      __entry->handle, __entry->sport, __entry->dport, __entry->bytes,
+		      __print_symbolic(__entry->reason,
+				       VMC_REASONS(VMC_TRACE_REASON) VMC_TRACE_LAST)));
 
 #endif
 

@@ -172,7 +172,7 @@ static void __tx_defer_control(struct vmc_queue *q, const struct vmc_record *rec
 /**
  * vmc_tx_control() - send a record without segments, now or when there is a slot
  * @q: the queue
- * @rec: the record, checked by vmc_record_check()
+ * @rec: the record
  *
  * Context: any but hardirq.
  */

@@ -51,8 +51,9 @@ def _clean():
         time.sleep(0.1)
 
 
-def attach():
-    run("vmc-loader", "--quiet", "attach", "--static", *[a for p in PEERS for a in ("--peer", p)])
+def attach(*options):
+    run("vmc-loader", "--quiet", "attach", "--static", *options,
+        *[a for p in PEERS for a in ("--peer", p)])
 
 
 def detach():

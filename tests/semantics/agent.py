@@ -8,6 +8,7 @@ Each row in a process of its own, which is killed at its time-out. Writes one JS
 import argparse
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -22,6 +23,7 @@ from side import Side
 
 OVER = 10           # seconds that the other side may take longer
 BY = ("tx_bytes", "rx_bytes", "tx_tcp_bytes", "flows_opened", "flows_bound", "flows_fallen_back")
+REASONS = ("refused_", "flow_", "send_")
 
 
 def run_row(row, side):
@@ -143,7 +145,8 @@ def one_row(number, row, side):
         except RuntimeError:
             break
     delta = counters.difference(counters.read(), before)
-    by = {name: delta.get(name, 0) - result["warm_up"].get(name, 0) for name in BY}
+    names = {*BY, *(name for name in delta if name.startswith(REASONS))}
+    by = {name: delta.get(name, 0) - result["warm_up"].get(name, 0) for name in names}
     result.update(row=row.name, by=by, seconds=round(time.monotonic() - begin, 2))
     del result["warm_up"]
     return result
@@ -167,6 +170,8 @@ def arguments():
 
 def main():
     args = arguments()
+    sockets = args.storm + 1000
+    resource.setrlimit(resource.RLIMIT_NOFILE, (sockets, sockets))
     if args.netns:
         with open(f"/run/netns/{args.netns}", "rb") as ns:
             os.setns(ns.fileno(), os.CLONE_NEWNET)

@@ -6,12 +6,14 @@ import sys
 import threading
 
 SIDES = ("client", "server")
+PROGRESS = 20   # rows
 
 
 class Run:
     """One run: by row, what each side has reported."""
 
-    def __init__(self):
+    def __init__(self, name):
+        self.name = name
         self.rows = {}
         self.trouble = []       # output of the agents that is no result
 
@@ -19,9 +21,14 @@ class Run:
         try:
             result = json.loads(line)
             self.rows.setdefault(result["row"], {})[side] = result
+            self._say_progress(side)
         except (ValueError, KeyError, TypeError):
             if line.strip():
                 self.trouble.append(f"{side}: {line.rstrip()}")
+
+    def _say_progress(self, side):
+        if side == "client" and not len(self.rows) % PROGRESS:
+            print(f"# {self.name}: {len(self.rows)} rows", file=sys.stderr, flush=True)
 
     def follow(self, processes):
         """Read both agents, {side: Popen with stdout}, to their ends."""
@@ -46,7 +53,7 @@ def seen(result):
 
 
 def total(sides, counter):
-    return sum(side["by"][counter] for side in sides.values())
+    return sum(side["by"].get(counter, 0) for side in sides.values())
 
 
 class Verdict:
@@ -69,6 +76,8 @@ class Verdict:
         return [with_vmc if note == without else note for note in notes]
 
     def _judge_way(self):
+        if self.row.why and not total(self.vmc, self.row.why):
+            return f"nothing counts as {self.row.why}"
         if self.row.tcp:
             return f"{self.ring} bytes went by the ring" if self.ring else ""
         if not self.ring:
@@ -83,11 +92,12 @@ class Verdict:
 
     @property
     def way(self):
+        why = f", {self.row.why}" if self.row.why else ""
         if self.row.tcp:
-            return f"no: {self.row.tcp}" if not self.ring else "yes, but should not"
+            return f"no: {self.row.tcp}{why}" if not self.ring else "yes, but should not"
         if not self.ring:
             return "no"
-        return f"mixed: {self.row.mixed}" if self.row.mixed else "yes"
+        return f"mixed: {self.row.mixed}{why}" if self.row.mixed else "yes"
 
     @property
     def outcome(self):

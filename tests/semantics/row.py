@@ -14,14 +14,15 @@
 T is the side (side.py), S a connection whose both directions have been seen on the ring
 (connect=False: none, the row makes its own). What each side notes must be the same without
 and with vmc, and with it the row's bytes must have gone by the ring, unless it says why not:
-"tcp" none of them does, "mixed" some do. What can't be the same is in "differs": the note
+"tcp" none of them does, "mixed" some do; "why" is the counter of the module that must say so
+(a reason of kmod/reason.h). What can't be the same is in "differs": the note
 without vmc, the note with it, and why. It has to differ in just this.
 """
 
 from dataclasses import dataclass
 
 ROWS = []
-ROW_TIMEOUT = 20    # seconds
+ROW_TIMEOUT = 60    # seconds, on a slow day; a row takes one or two
 
 
 @dataclass
@@ -37,11 +38,13 @@ class Row:
     mixed: str      # why some of them don't
     is_storm: bool  # its time depends on the number of connections that was asked for
     differs: tuple  # (note without vmc, note with it, why)
+    why: str        # the module's reason for what goes by TCP
 
 
-def row(name, connect=True, timeout=ROW_TIMEOUT, tcp="", mixed="", is_storm=False, differs=()):
+def row(name, connect=True, timeout=ROW_TIMEOUT, tcp="", mixed="", is_storm=False, differs=(),
+        why=""):
     def register(cls):
         ROWS.append(Row(name, cls.__dict__["client"], cls.__dict__["server"], connect, timeout,
-                        tcp, mixed, is_storm, differs))
+                        tcp, mixed, is_storm, differs, why))
         return cls
     return register

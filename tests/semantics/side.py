@@ -76,6 +76,11 @@ class Side:
         self.note(what, result)
         return result
 
+    def require(self, what, is_so):
+        """What a row is about has to be there, in both runs."""
+        if not is_so:
+            raise RuntimeError(f"it is not so that {what}")
+
     def timed(self, function, *args, since=None, **kwargs):
         """Its result and the seconds until then: since its start, or a moment before it, when
         what it waits for has been started earlier (a slow machine must not shorten the wait)."""

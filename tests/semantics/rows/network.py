@@ -12,6 +12,7 @@ from side import WAIT, pattern, receive
 
 TCP = socket.IPPROTO_TCP
 MPTCP = 262
+SOL_MPTCP, MPTCP_INFO, MPTCP_INFO_FLAG_FALLBACK = 284, 1, 1
 TCP_FASTOPEN, TCP_MD5SIG, TCP_INFO = 23, 14, 11
 MSG_FASTOPEN = 0x20000000
 TCPI_OPT_SYN_DATA = 32
@@ -36,7 +37,8 @@ def talk(t, s, messages=8):
     t.sync()
 
 
-@row("TCP fast open: data in the SYN", connect=False, tcp="fast open is TCP's own start")
+@row("TCP fast open: data in the SYN", connect=False, tcp="fast open is TCP's own start",
+     why="refused_fastopen")
 class FastOpen:
     def client(t):
         run("ip", "tcp_metrics", "flush")
@@ -47,7 +49,8 @@ class FastOpen:
                 t.note("sendto", s.sendto(b"in the SYN", MSG_FASTOPEN, address))
                 t.note("recv", receive(s, 2))
                 options = s.getsockopt(TCP, TCP_INFO, 8)[5]
-                t.note("SYN data", n, bool(options & TCPI_OPT_SYN_DATA))
+                t.require(f"SYN {n} carries data or asks for a cookie",
+                          bool(options & TCPI_OPT_SYN_DATA) == (n == 1))
                 talk(t, s)
                 s.close()
 
@@ -61,16 +64,19 @@ class FastOpen:
                 talk(t, s)
 
 
-@row("MPTCP on both sides", connect=False, tcp="its subflows are MPTCP's")
+@row("MPTCP on both sides", connect=False, tcp="its subflows are MPTCP's", why="refused_mptcp")
 class Mptcp:
     def both(t):
         s = t.connect(proto=MPTCP)
         talk(t, s)
+        flags, = struct.unpack_from("I", s.getsockopt(SOL_MPTCP, MPTCP_INFO, 64), 8)
+        t.require("the connection is MPTCP's", flags & MPTCP_INFO_FLAG_FALLBACK == 0)
 
     client = server = both
 
 
-@row("MPTCP connects to plain TCP", connect=False, tcp="its subflow is MPTCP's")
+@row("MPTCP connects to plain TCP", connect=False, tcp="its subflow is MPTCP's",
+     why="refused_mptcp")
 class MptcpFallback:
     def client(t):
         s = t.connect(proto=MPTCP)
@@ -91,7 +97,7 @@ def md5_key(t):
                   b"secret".ljust(80, b"\0"))
 
 
-@row("TCP_MD5SIG", connect=False, tcp="its signatures are TCP's")
+@row("TCP_MD5SIG", connect=False, tcp="its signatures are TCP's", why="refused_md5")
 class Md5:
     def both(t):
         s = t.connect(lambda s: t.note("key", setsockopt(s, TCP, TCP_MD5SIG, md5_key(t))))
@@ -130,7 +136,7 @@ class BindToOther:
 
 
 @row("SO_REUSEPORT: two listeners share the connections", connect=False,
-     mixed="the first messages of each go by TCP")
+     mixed="the first messages of each go by TCP", why="send_unbound")
 class ReusePort:
     def client(t):
         address = (t.config["peer"], t.sync())
@@ -191,8 +197,8 @@ def namespace_behind(t):
         run("ip", "netns", "del", name)
 
 
-@row("a network namespace behind address translation", connect=False, timeout=30,
-     tcp="the two ends don't see the same addresses")
+@row("a network namespace behind address translation", connect=False,
+     tcp="the two ends don't see the same addresses", why="send_unbound")
 class Namespace:
     def client(t):
         if t.config["family"] != socket.AF_INET:
@@ -221,7 +227,7 @@ class Namespace:
 
 
 @row("an IPv6 socket with IPv4 addresses, and IPV6_ADDRFORM", connect=False,
-     mixed="the socket is given back to TCP when it becomes an IPv4 one")
+     mixed="the socket is given back to TCP when it becomes an IPv4 one", why="flow_given_back")
 class Mapped:
     def client(t):
         port = t.sync()

@@ -39,7 +39,7 @@ class BuffersBefore:
 
 
 @row("SO_SNDBUF and SO_RCVBUF of 20,000: they bound what is written ahead of the reader",
-     connect=False, mixed="the ring holds little, TCP's queue the rest")
+     connect=False, mixed="the ring holds little, TCP's queue the rest", why="send_stalled")
 class BuffersBound:
     def client(t):
         s = t.pair(set_buffers(20000))
@@ -171,7 +171,7 @@ class KeepAlive:
         t.sync()
 
 
-@row("keepalive: the network is cut, ETIMEDOUT", timeout=30)
+@row("keepalive: the network is cut, ETIMEDOUT")
 class KeepAliveCut:
     def client(t, s):
         set_keepalive(s)
@@ -189,7 +189,7 @@ class KeepAliveCut:
             t.sync(wait=20)
 
 
-@row("TCP_USER_TIMEOUT: a reader that doesn't read for longer ends the connection", timeout=30)
+@row("TCP_USER_TIMEOUT: a reader that doesn't read for longer ends the connection")
 class UserTimeout:
     def client(t, s):
         s.setsockopt(TCP, socket.TCP_USER_TIMEOUT, 1000)

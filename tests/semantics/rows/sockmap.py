@@ -126,7 +126,7 @@ def exchange(t, s):
 
 
 @row("another program's sockmap owns the socket: it is left alone", connect=False,
-     tcp="another sockmap owns the socket")
+     tcp="another sockmap owns the socket", why="refused_owned")
 class OwnedByOther:
     def client(t):
         socks = make_map()
@@ -141,7 +141,7 @@ class OwnedByOther:
 
 
 @row("another sockmap with an sk_msg program owns the socket: it is left alone", connect=False,
-     tcp="another sockmap owns the socket")
+     tcp="another sockmap owns the socket", why="refused_owned")
 class OwnedWithProgram:
     def client(t):
         socks = make_map()

@@ -8,8 +8,8 @@ from row import row
 from side import receive
 
 
-@row("short connections, one after the other", connect=False, is_storm=True, timeout=40,
-     tcp="a question and its answer gain nothing by the ring")
+@row("short connections, one after the other", connect=False, is_storm=True,
+     tcp="a question and its answer gain nothing by the ring", why="send_unbound")
 class Short:
     def client(t):
         address = t.peer()
@@ -37,7 +37,7 @@ class Short:
 
 
 @row("connections as many as a quarter of a storm, all at once, and much by each", connect=False,
-     is_storm=True, timeout=40, mixed="the first messages of each go by TCP")
+     is_storm=True, mixed="the first messages of each go by TCP", why="send_unbound")
 class AtOnce:
     def client(t):
         nr = t.config["storm"] // 4
@@ -100,7 +100,7 @@ class Refused:
 
 
 @row("accept: a connection that was reset or ended before it is taken", connect=False,
-     tcp="it ends before it has sent much")
+     tcp="it ends before it has sent much", why="send_unbound")
 class EndedBeforeAccept:
     def client(t):
         address = t.peer()

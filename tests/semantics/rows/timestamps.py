@@ -58,7 +58,7 @@ class StampingRx:
 
 
 @row("SO_TIMESTAMPING of what is sent: scheduled, sent, acknowledged",
-     mixed="only a segment can tell when it was sent")
+     mixed="only a segment can tell when it was sent", why="send_timestamp")
 class StampingTx:
     def client(t, s):
         s.sendall(b"no stamps" * 100)

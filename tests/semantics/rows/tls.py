@@ -3,9 +3,8 @@
 
 import socket
 import struct
-import subprocess
 
-from native import buffer, setsockopt
+from native import buffer, run, setsockopt
 from row import row
 from side import pattern, readable, receive
 
@@ -20,15 +19,25 @@ def crypto(version, key):
                               bytes([key + 2]) * 4, bytes(8)))
 
 
+def set_ulp(s):
+    run("modprobe", "tls")
+    s.setsockopt(socket.IPPROTO_TCP, TCP_ULP, b"tls")
+
+
+def set_keys(t, s, version, tx, rx):
+    for name, option, key in (("TX", TLS_TX, tx), ("RX", TLS_RX, rx)):
+        result = setsockopt(s, SOL_TLS, option, crypto(version, key))
+        t.require(f"TLS has its {name} key: {result}", result == 0)
+
+
 def start_tls(t, s, version, tx, rx):
-    subprocess.run(["modprobe", "tls"], check=False)
-    t.note_call("ULP", s.setsockopt, socket.IPPROTO_TCP, TCP_ULP, b"tls")
-    t.note("TX", setsockopt(s, SOL_TLS, TLS_TX, crypto(version, tx)))
-    t.note("RX", setsockopt(s, SOL_TLS, TLS_RX, crypto(version, rx)))
+    set_ulp(s)
+    set_keys(t, s, version, tx, rx)
     t.sync()
 
 
-@row("kTLS 1.3 in the middle of a connection: bytes both ways, then the end", mixed=GIVEN_BACK)
+@row("kTLS 1.3 in the middle of a connection: bytes both ways, then the end", mixed=GIVEN_BACK,
+     why="flow_given_back")
 class Tls13:
     def client(t, s):
         s.sendall(b"plain" * 100)
@@ -49,7 +58,7 @@ class Tls13:
         t.sync()
 
 
-@row("kTLS 1.2: sendfile, a record in pieces, MSG_PEEK", mixed=GIVEN_BACK)
+@row("kTLS 1.2: sendfile, a record in pieces, MSG_PEEK", mixed=GIVEN_BACK, why="flow_given_back")
 class Tls12:
     def client(t, s):
         s.sendall(b"plain")
@@ -72,7 +81,8 @@ class Tls12:
         s.sendall(b"reply")
 
 
-@row("TCP_ULP with unread bytes and bytes still to be sent", mixed=GIVEN_BACK)
+@row("TCP_ULP with unread bytes and bytes still to be sent", mixed=GIVEN_BACK,
+     why="flow_given_back")
 class UlpUnread:
     def client(t, s):
         s.sendall(pattern(60000))
@@ -85,18 +95,17 @@ class UlpUnread:
     def server(t, s):
         t.sync()
         t.note("plain, unread", readable(s, 5))
-        subprocess.run(["modprobe", "tls"], check=False)
-        t.note_call("ULP", s.setsockopt, socket.IPPROTO_TCP, TCP_ULP, b"tls")
+        set_ulp(s)
         t.note("plain", receive(s, 60000))
-        t.note("TX", setsockopt(s, SOL_TLS, TLS_TX, crypto(0x303, 2)))
-        t.note("RX", setsockopt(s, SOL_TLS, TLS_RX, crypto(0x303, 1)))
+        set_keys(t, s, 0x303, 2, 1)
         t.sync()
         t.note("recv", receive(s, 9))
         s.sendall(b"ok")
         t.sync()
 
 
-@row("an unknown TCP_ULP: the error, and the connection goes on", mixed=GIVEN_BACK)
+@row("an unknown TCP_ULP: the error, and the connection goes on", mixed=GIVEN_BACK,
+     why="flow_given_back")
 class UlpUnknown:
     def client(t, s):
         s.sendall(b"before")

@@ -20,7 +20,7 @@ def urgent(s, wait):
     return bool(select.select([], [], [s], wait)[2])
 
 
-@row("MSG_OOB: beside the stream, with its mark", mixed=BY_TCP)
+@row("MSG_OOB: beside the stream, with its mark", mixed=BY_TCP, why="send_flags")
 class Oob:
     def client(t, s):
         s.sendall(b"abc")
@@ -44,7 +44,7 @@ class Oob:
         t.sync()
 
 
-@row("SO_OOBINLINE: in the stream, with its mark", mixed=BY_TCP)
+@row("SO_OOBINLINE: in the stream, with its mark", mixed=BY_TCP, why="send_flags")
 class Inline:
     def client(t, s):
         t.sync()
@@ -68,7 +68,8 @@ class Inline:
         t.sync()
 
 
-@row("SIGURG, and a second urgent byte before the first one is read", mixed=BY_TCP)
+@row("SIGURG, and a second urgent byte before the first one is read", mixed=BY_TCP,
+     why="send_flags")
 class Sigurg:
     def client(t, s):
         t.sync()
@@ -98,7 +99,7 @@ class Sigurg:
         t.sync()
 
 
-@row("MSG_OOB without urgent data", mixed=BY_TCP)
+@row("MSG_OOB without urgent data")
 class NoOob:
     def client(t, s):
         t.note_call("recv", s.recv, 1, socket.MSG_OOB)

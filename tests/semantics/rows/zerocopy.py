@@ -38,7 +38,7 @@ def completions(s, upto, wait=8):
 
 
 @row("MSG_ZEROCOPY: every byte, and a completion for each message",
-     mixed="completions are TCP's to give")
+     mixed="completions are TCP's to give", why="send_zerocopy")
 class Zerocopy:
     def client(t, s):
         t.note_call("set", s.setsockopt, socket.SOL_SOCKET, SO_ZEROCOPY, 1)
