@@ -95,7 +95,7 @@ ok "the connection goes by the ring again" carries 60
 on a "echo 3 >/proc/sys/net/ipv4/tcp_retries2"
 $lab put a tests/loader/keepalive_client.py /tmp/keepalive_client.py
 on a 'cd /tmp; setsid python3 keepalive_client.py 10.0.0.2 5000 keepalive >/dev/null 2>&1 &'
-ok "another connection with keepalive" eventually 10 keepalive_says connected
+ok "another connection with keepalive" eventually 60 keepalive_says connected
 ok "b is paused; a waits for its answer" xl pause b
 ok "a writer with keepalive finds out that b is not there" eventually 30 keepalive_says ETIMEDOUT
 ok "b is destroyed" xl destroy b

@@ -90,9 +90,8 @@ in_namespaces() {
 	ok "the map has what is left" peers_are "1 127.0.0.9"
 	ok "the connection lives on" connection_works
 	exec 9>/run/vmc-loader.lock
-	flock 9
+	flock --fcntl 9
 	ok "a second attach is refused" exits 4 attach 127.0.0.9=1
-	flock -u 9
 	exec 9>&-
 	ok "detach" loader detach
 	ok "detach leaves no pins" test ! -e $pin

@@ -29,6 +29,7 @@ class Fault:
     is_peers: bool = False
     ends_peer: bool = False  # a new b comes
     restores: bool = False  # b, from a file
+    cuts: bool = False      # the network: connections whose writers have stalled depend on it
     noise: str = "^$"       # what kernels say of the fault itself
 
 
@@ -113,7 +114,7 @@ FAULTS = [
     Fault("peer rebooted", _rebooted, GONE, GONE, 5, 0, is_peers=True, ends_peer=True),
     Fault("peer saved, restored", _saved, OK, OK | DEAD, 10, 45000, is_peers=True,
           restores=True),
-    Fault("dom0's network gone for 5 s", _network, OK, OK, 10, 15000, is_peers=True),
+    Fault("dom0's network gone for 5 s", _network, OK, OK, 10, 15000, is_peers=True, cuts=True),
     Fault("loader killed", _loader_killed, OK, OK, 5, 5000),
     Fault("broker stopped, started", _broker_stopped, OK, OK, 5, 5000),
     Fault("detach, attach", _detached, OK, OK, 10, 5000),
