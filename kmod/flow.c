@@ -102,12 +102,12 @@ static enum vmc_reason flow_why_not(const struct sock *sk)
 	/* The kernel's own sockets have their own ideas of sk_user_data. */
 	if (sk->sk_kern_sock)
 		return VMC_REASON_REFUSED_KERNEL;
+	/* Somebody is about to make it his own, or has broken its connection (AF_UNSPEC). */
+	if (vmc_was_given_back(sk))
+		return VMC_REASON_REFUSED_GIVEN_BACK;
 	/* sk_user_data of a socket of ours is the psock of its sk_msg program. */
 	if (!vmc_proto_is_ours(sk) && (!vmc_proto_is_stock(sk) || sk->sk_user_data))
 		return VMC_REASON_REFUSED_OWNED;
-	/* Somebody is about to make it his own. */
-	if (vmc_was_given_back(sk))
-		return VMC_REASON_REFUSED_GIVEN_BACK;
 	if (tp->repair)
 		return VMC_REASON_REFUSED_REPAIR;
 	if (tp->syn_fastopen || tp->syn_data)
@@ -530,26 +530,22 @@ bool vmc_flow_seal(struct vmc_flow *flow)
  * @flow: the flow
  *
  * Bytes that lie in the peer's pages are copied out, so that they may go; those that
- * the peer has not taken are TCP's to send. Without memory for them the connection
- * ends, as it does where TCP can't send.
+ * the peer has not taken are TCP's to send.
  *
  * Context: process. The queues have stopped.
  */
 void vmc_flow_leave(struct vmc_flow *flow)
 {
 	struct sock *sk = flow->sk;
-	int err;
 
 	flow_unlink(flow);
 	lock_sock(sk);
 	__vmc_flow_close(flow, VMC_REASON_CHAN_CLOSED);
 	vmc_rx_copy_out(sk);
 	vmc_rx_copy_out_pending(&flow->rx_pending);
-	err = vmc_requeue(sk, flow);
+	vmc_requeue(sk, flow);
 	flow->has_left = true;
 	release_sock(sk);
-	if (err)
-		tcp_abort(sk, ETIMEDOUT);
 	/* Whoever waits for the ring may go on by TCP. */
 	vmc_flow_write_space(flow);
 }

@@ -66,15 +66,17 @@ static void requeue_find(struct requeue *left, struct vmc_queue *q, const struct
 	}
 }
 
-static struct sk_buff *requeue_alloc_skb(const struct sock *sk, u32 len)
+/* These bytes are nobody else's, so there is no going on without memory for them. */
+static struct sk_buff *requeue_alloc_skb(u32 len)
 {
 	struct sk_buff *skb;
 	int err;
 
-	/* TCP wants no payload in the linear part. */
-	skb = alloc_skb_with_frags(MAX_TCP_HEADER, len, 0, &err, sk->sk_allocation | __GFP_NOWARN);
-	if (!skb)
-		return NULL;
+	/* TCP wants no payload in the linear part; its pages are single ones. */
+	do {
+		skb = alloc_skb_with_frags(MAX_TCP_HEADER, len, 0, &err,
+					   GFP_KERNEL | __GFP_NOFAIL);
+	} while (!skb);
 	skb_reserve(skb, MAX_TCP_HEADER);
 	skb->data_len = len;
 	skb->len = len;
@@ -102,7 +104,7 @@ static void requeue_fill_skb(struct sk_buff *skb, const struct vmc_queue *q,
 	tcb->sacked = TCPCB_REPAIRED;
 }
 
-static int requeue_build(struct requeue *left, const struct vmc_queue *q,
+static void requeue_build(struct requeue *left, const struct vmc_queue *q,
 			 const struct vmc_flow *flow)
 {
 	struct sk_buff *skb;
@@ -113,14 +115,11 @@ static int requeue_build(struct requeue *left, const struct vmc_queue *q,
 
 		if (!requeue_is_of(rec, flow))
 			continue;
-		skb = requeue_alloc_skb(flow->sk, le32_to_cpu(rec->len));
-		if (!skb)
-			return -ENOMEM;
+		skb = requeue_alloc_skb(le32_to_cpu(rec->len));
 		requeue_fill_skb(skb, q, rec);
 		left->truesize += skb->truesize;
 		__skb_queue_tail(&left->skbs, skb);
 	}
-	return 0;
 }
 
 static void requeue_set_segs(struct sk_buff *skb, u32 mss)
@@ -211,29 +210,22 @@ static bool requeue_may_be_needed(const struct sock *sk, const struct vmc_flow *
  * @flow: its flow, CLOSED
  *
  * Context: process, socket lock held; the queue is finished, and not yet unmapped.
- * Return: 0; -ENOMEM: bytes are lost.
  */
-int vmc_requeue(struct sock *sk, struct vmc_flow *flow)
+void vmc_requeue(struct sock *sk, struct vmc_flow *flow)
 {
 	struct vmc_queue *q = flow->queue;
 	struct requeue left = {};
-	int err;
 
 	if (!requeue_may_be_needed(sk, flow))
-		return 0;
+		return;
 	requeue_find(&left, q, flow);
 	/* TCP's acknowledgment of what came behind is a better one. */
 	if (!left.len || left.seq + left.len != flow->ring_end)
-		return 0;
+		return;
 	__skb_queue_head_init(&left.skbs);
-	err = requeue_build(&left, q, flow);
-	if (!err && !sk_wmem_schedule(sk, left.truesize))
-		err = -ENOMEM;
-	if (err) {
-		__skb_queue_purge(&left.skbs);
-		return err;
-	}
+	requeue_build(&left, q, flow);
+	/* At TCP's limit of memory it is a debt, which the next allocation has to pay, too. */
+	sk_wmem_schedule(sk, left.truesize);
 	requeue_all(sk, &left);
 	vmc_stat_add(tx_requeued_bytes, left.len);
-	return 0;
 }

@@ -5,6 +5,6 @@
 struct sock;
 struct vmc_flow;
 
-int vmc_requeue(struct sock *sk, struct vmc_flow *flow);
+void vmc_requeue(struct sock *sk, struct vmc_flow *flow);
 
 #endif

@@ -316,7 +316,7 @@ class KillReader:
 
 
 @row("connect(AF_UNSPEC) resets, and the socket connects again",
-     mixed="a socket that connects a second time stays on TCP", why="send_unbound")
+     mixed="a socket that connects a second time stays on TCP", why="refused_given_back")
 class Disconnect:
     def client(t, s):
         s.sendall(b"x" * 1000)
