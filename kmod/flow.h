@@ -77,7 +77,7 @@ struct vmc_flow {
 	bool has_used_ring;
 	enum vmc_hold hold;		/* read by pollers, too */
 	bool is_corked;			/* by the user, but not while we hold */
-	u32 nr_sends;			/* before BOUND */
+	u32 nr_sends;			/* messages */
 	struct task_struct *tcp_sender; /* in tcp_sendmsg_locked(); never dereferenced */
 	u32 path_stamp; /* tcp_jiffies32 when the path last saw a segment for sure */
 

@@ -74,8 +74,7 @@ static struct sk_buff *requeue_alloc_skb(u32 len)
 
 	/* TCP wants no payload in the linear part; its pages are single ones. */
 	do {
-		skb = alloc_skb_with_frags(MAX_TCP_HEADER, len, 0, &err,
-					   GFP_KERNEL | __GFP_NOFAIL);
+		skb = alloc_skb_with_frags(MAX_TCP_HEADER, len, 0, &err, GFP_KERNEL | __GFP_NOFAIL);
 	} while (!skb);
 	skb_reserve(skb, MAX_TCP_HEADER);
 	skb->data_len = len;
@@ -105,7 +104,7 @@ static void requeue_fill_skb(struct sk_buff *skb, const struct vmc_queue *q,
 }
 
 static void requeue_build(struct requeue *left, const struct vmc_queue *q,
-			 const struct vmc_flow *flow)
+			  const struct vmc_flow *flow)
 {
 	struct sk_buff *skb;
 	u32 i;

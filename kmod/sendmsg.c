@@ -227,20 +227,22 @@ static int send_tcp(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg, 
 	return ret;
 }
 
-/* Of a message that goes on by the ring when something moves again. */
+/* Of a message that goes on by the ring when something moves, or when the flow is bound. */
 #define SEND_STALLED_BYTES SZ_64K
+#define SEND_UNBOUND_BYTES SZ_1M
 
 /* Return: as send_some(). */
-static int send_tcp_stalled(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg, long *timeo)
+static int send_tcp_piece(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg, size_t size,
+			  enum vmc_reason why, long *timeo)
 {
 	size_t left = msg_data_left(msg);
-	size_t size = min_t(size_t, left, SEND_STALLED_BYTES);
 	u32 flags = msg->msg_flags;
 	int ret;
 
+	size = min(size, left);
 	msg->msg_flags |= MSG_DONTWAIT;
 	iov_iter_truncate(&msg->msg_iter, size);
-	ret = send_tcp(sk, flow, msg, size, VMC_REASON_SEND_STALLED);
+	ret = send_tcp(sk, flow, msg, size, why);
 	iov_iter_reexpand(&msg->msg_iter, left - max(ret, 0));
 	msg->msg_flags = flags;
 	/* What is left of the time-out counts, not all of it for each piece. */
@@ -405,8 +407,8 @@ static bool send_peer_is_ready(const struct sock *sk, const struct vmc_flow *flo
 
 static void send_consider_ring(struct sock *sk, struct vmc_flow *flow, size_t size)
 {
-	flow->nr_sends++;
-	if (send_is_worth(flow, size) && send_peer_is_ready(sk, flow))
+	if (vmc_flow_state(flow) == VMC_FLOW_OPENING && send_is_worth(flow, size) &&
+	    send_peer_is_ready(sk, flow))
 		vmc_flow_want(flow);
 }
 
@@ -426,9 +428,11 @@ static int send_some(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg,
 		send_hold(sk, flow, VMC_HOLD_FOR_RING);
 		return SEND_WAIT;
 	case SEND_TCP_STALLED:
-		return send_tcp_stalled(sk, flow, msg, timeo);
+		return send_tcp_piece(sk, flow, msg, SEND_STALLED_BYTES, why, timeo);
 	default:
 		send_end_hold(sk, flow);
+		if (why == VMC_REASON_SEND_UNBOUND || why == VMC_REASON_SEND_STARVED)
+			return send_tcp_piece(sk, flow, msg, SEND_UNBOUND_BYTES, why, timeo);
 		return send_tcp(sk, flow, msg, msg_data_left(msg), why);
 	}
 }
@@ -483,6 +487,7 @@ static int send_all(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg)
 		ret = -EPIPE;
 		if (sk->sk_err || sk->sk_shutdown & SEND_SHUTDOWN)
 			break;
+		send_consider_ring(sk, flow, msg_data_left(msg));
 		ret = send_some(sk, flow, msg, &timeo);
 		if (ret > 0)
 			copied += ret;
@@ -517,8 +522,7 @@ int vmc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 	} else {
 		/* Another thread may give the socket back while this one waits. */
 		vmc_flow_get(flow);
-		if (vmc_flow_state(flow) == VMC_FLOW_OPENING)
-			send_consider_ring(sk, flow, size);
+		flow->nr_sends++;
 		ret = send_all(sk, flow, msg);
 		vmc_flow_put(flow);
 	}
