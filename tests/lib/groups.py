@@ -80,8 +80,9 @@ def loopback():
 
 
 def e2e():
-    return [Program("e2e", p.name, [str(p)], _timeout(p) * SCALE, lab=True)
-            for p in _scripts("e2e")]
+    """One that says LANE=semantics runs beside the others, behind the semantics."""
+    return [Program("e2e", p.name, [str(p)], _timeout(p) * SCALE, lab=True,
+                    lane=_says(p, "LANE", "")) for p in _scripts("e2e")]
 
 
 def debug():
