@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A run of duplex (duplex.c) between two guests, under setsid: it outlives a lab exec that
-breaks when a guest is saved or destroyed."""
+"""A run of duplex (duplex.c) between two guests."""
 
 import re
 import time
 from dataclasses import dataclass
 
 from labctl import LabError
+from process import Process
 
 ADDRESS = {"a": "10.0.0.1", "b": "10.0.0.2"}
 _GAP = re.compile(r"gap (\d+) (\w+) (\d+) at (\d+) since ([\d.]+)")
@@ -25,40 +25,11 @@ class Gap:
     begin: float
 
 
-class End:
+class End(Process):
     """One of the two processes."""
 
     def __init__(self, lab, host, role, *argv):
-        self.lab = lab
-        self.host = host
-        self.log = f"/tmp/duplex-{role}.log"
-        self.text = ""
-        self.offset = self._clock_offset()
-        # $! is setsid's own process: in a script it does not fork.
-        self.pid = lab.exec(host, "sh", "-c", f"setsid duplex {' '.join(argv)} >{self.log} 2>&1 "
-                            "</dev/null & echo $!").strip()
-
-    def _clock_offset(self):
-        """Seconds that the guest's clock is ahead of ours."""
-        before = time.time()
-        there = float(self.lab.exec(self.host, "date", "+%s.%N"))
-        return there - (before + time.time()) / 2
-
-    def is_running(self):
-        said = self.lab.exec(self.host, "sh", "-c", f"test -d /proc/{self.pid} && echo yes || echo no",
-                             check=False)
-        return said.strip() == "yes"
-
-    def signal(self, name):
-        self.lab.exec(self.host, "kill", f"-{name}", self.pid, check=False)
-
-    def read(self):
-        """What it said; nothing if the guest with it is gone."""
-        self.text = self.lab.exec(self.host, "cat", self.log, check=False)
-        return self.text
-
-    def last(self):
-        return self.lab.exec(self.host, "tail", "-n", "1", self.log, check=False).strip()
+        super().__init__(lab, host, f"duplex-{role}", "duplex", *argv)
 
     def gaps(self):
         return [Gap(int(c), way, int(ms), int(at), float(since) - self.offset)

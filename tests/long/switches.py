@@ -65,6 +65,20 @@ class Vmc:
         else:
             self.faults.append(f"{host}: rmmod: {said}")
 
+    def has_module(self, host):
+        return "vmc" in self.lab.exec(host, "sh", "-c", "grep '^vmc ' /proc/modules || true")
+
+    def unload_unused(self, *hosts, seconds=30):
+        """Without connections it goes."""
+        self.detach(*hosts)
+        for host in hosts:
+            deadline = time.monotonic() + seconds
+            while self.has_module(host):
+                if time.monotonic() > deadline:
+                    raise LabError(f"{host}: the module can't be unloaded, nothing should use it")
+                self.unload(host)
+                time.sleep(0.5)
+
     def counters(self, host):
         text = self.lab.exec(host, "sh", "-c", "ethtool -S vmc0 2>/dev/null || true")
         pairs = (line.split(":") for line in text.splitlines()[1:])
@@ -117,6 +131,10 @@ def _module_on(host):
     return on
 
 
+def _xl(verb):
+    return lambda vmc: vmc.sh("dom0", f"xl {verb} b")
+
+
 def _both_off(vmc):
     for host in random.sample(["a", "b"], 2):
         vmc.detach(host)
@@ -130,6 +148,7 @@ def means():
         ("broker killed", lambda vmc: vmc.kill("KILL", "dom0"), "broker started", Vmc.broker),
         ("policy withdrawn", lambda vmc: vmc.policy(DENY), "policy granted",
          lambda vmc: vmc.policy("")),
+        ("b paused", _xl("pause"), "b unpaused", _xl("unpause")),
     ]
     for host in ("a", "b"):
         found += [
