@@ -530,7 +530,7 @@ static struct xen_chan *xen_alloc(struct xenbus_device *dev)
 	return xc;
 }
 
-static int xen_probe(struct xenbus_device *dev, const struct xenbus_device_id *id)
+static int xen_start(struct xenbus_device *dev)
 {
 	struct xen_chan *xc = xen_alloc(dev);
 	enum xenbus_state state;
@@ -550,6 +550,16 @@ static int xen_probe(struct xenbus_device *dev, const struct xenbus_device_id *i
 	err = xen_begin(xc, state);
 	if (err)
 		xen_remove(dev);
+	return err;
+}
+
+/* Closed, the broker makes another; as it is, nobody would look at it again. */
+static int xen_probe(struct xenbus_device *dev, const struct xenbus_device_id *id)
+{
+	int err = xen_start(dev);
+
+	if (err)
+		xenbus_switch_state(dev, XenbusStateClosed);
 	return err;
 }
 

@@ -10,26 +10,9 @@ import threading
 import time
 
 import bed
+import failing
 from bed import check, same
 from stream import Stream
-
-FAULTS = {"failslab": {"cache-filter": "N", "ignore-gfp-wait": "N"},
-          "fail_page_alloc": {"ignore-gfp-wait": "N", "ignore-gfp-highmem": "N", "min-order": "0"}}
-DEBUGFS = "/sys/kernel/debug"
-
-
-def write(fault, name, value):
-    with open(f"{DEBUGFS}/{fault}/{name}", "w", encoding="ascii") as f:
-        f.write(str(value))
-
-
-def module_text():
-    """First and last address of the module's code."""
-    with open("/proc/modules", encoding="ascii") as f:
-        fields = next(line.split() for line in f if line.startswith("vmc "))
-    start = int(fields[5], 16)
-    return start, start + int(fields[1])
-
 
 def lock_memory():
     """All of this program's is there: a page fault inside send() or recv() would be the
@@ -38,38 +21,6 @@ def lock_memory():
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.mlockall(mcl_current | mcl_future):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-
-
-def kernel_text(function):
-    """First address of a function of the kernel, and that of the next one."""
-    with open("/proc/kallsyms", encoding="ascii") as f:
-        symbols = sorted((int(line.split()[0], 16), line.split()[2]) for line in f)
-    return next((here, after) for (here, name), (after, _) in zip(symbols, symbols[1:])
-                if name == function)
-
-
-def arm(percent):
-    """Allocations with the module in their call chain fail, PERCENT of them."""
-    start, end = module_text()
-    # TCP itself forgets a FIN for which it finds no memory: the peer would wait for ever.
-    fin_start, fin_end = kernel_text("tcp_send_fin")
-    for fault, options in FAULTS.items():
-        for name, value in options.items():
-            write(fault, name, value)
-        write(fault, "verbose", 0)
-        write(fault, "stacktrace-depth", 32)
-        write(fault, "require-start", f"{start:#x}")
-        write(fault, "require-end", f"{end:#x}")
-        write(fault, "reject-start", f"{fin_start:#x}")
-        write(fault, "reject-end", f"{fin_end:#x}")
-        write(fault, "interval", 1)
-        write(fault, "times", -1)
-        write(fault, "probability", percent)
-
-
-def disarm():
-    for fault in FAULTS:
-        write(fault, "probability", 0)
 
 
 def exchange(family):
@@ -89,19 +40,19 @@ def exchange(family):
 def t_exchange(percent, family):
     """Verified streams, from connect to close"""
     exchange(family)        # the channel is up
-    arm(percent)
+    failing.arm(percent)
     try:
         for _ in range(3):
             exchange(family)
     finally:
-        disarm()
+        failing.disarm()
 
 
 def t_held(percent):
     """On flows that are bound already, in every allocation of the way in"""
     pairs = [bed.pair() for _ in range(3)]
     before = bed.counters()
-    arm(percent)
+    failing.arm(percent)
     try:
         streams = []
         for n, (a, b) in enumerate(pairs):
@@ -110,7 +61,7 @@ def t_held(percent):
         for stream in streams:
             stream.end()
     finally:
-        disarm()
+        failing.disarm()
     after = bed.counters()
     check(after["rx_no_memory"] > before["rx_no_memory"], "no allocation failed")
     check(after["tx_bytes"] > before["tx_bytes"], "nothing went by the ring")
@@ -129,11 +80,11 @@ def t_setup(percent):
                               stderr=subprocess.STDOUT, text=True, check=False)
         same((0, ""), (done.returncode, done.stdout))
         bed.attach()
-        arm(percent)
+        failing.arm(percent)
         try:
             exchange("IPv4")
         finally:
-            disarm()
+            failing.disarm()
         results.add(bed.counters()["chans_connected"])
         check(bed.unload(), "something holds the module")
     print(f"# channels connected: {sorted(results)}")
@@ -156,6 +107,7 @@ def main():
     tap.run(t_leave)
     bed.setup()
     tap.run(t_setup, 2, label="2 %")
+    print("# failed in", ", ".join(f"{name} ({times})" for name, times in failing.sites().items()))
     tap.end()
 
 
