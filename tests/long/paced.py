@@ -10,18 +10,21 @@ Each end sends SIZE bytes every PERIOD over each connection, and says how long i
 got nothing where that was longer than REPORT:
 
   gap ADDRESS MS since SECONDS          of the epoch
+  resent ADDRESS SEGMENTS at SECONDS    by TCP
   total ADDRESS SENT RECEIVED           in the end; or why it failed
 """
 
 import selectors
 import signal
 import socket
+import struct
 import sys
 import time
 
 PERIOD = 0.02       # seconds
 REPORT = 0.05       # seconds
 SIZE = 4096
+TOTAL_RETRANS = 100     # offset in struct tcp_info
 CYCLE = 251
 PATTERN = bytes(i * 7 % CYCLE for i in range(CYCLE)) * (2 * SIZE // CYCLE + 2)
 
@@ -35,6 +38,7 @@ class Conn:
         self.sock, self.name = sock, name
         self.due = self.sent = self.received = 0
         self.heard = time.time()
+        self.resent = 0
         self.is_open = True
 
     def send(self):
@@ -45,6 +49,13 @@ class Conn:
                 self.sent += self.sock.send(PATTERN[start:start + size])
             except BlockingIOError:
                 return
+
+    def look(self):
+        info = self.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+        resent, = struct.unpack_from("I", info, TOTAL_RETRANS)
+        if resent != self.resent:
+            print(f"resent {self.name} {resent - self.resent} at {time.time():.3f}")
+            self.resent = resent
 
     def receive(self):
         try:
@@ -92,6 +103,7 @@ class Pace:
             if not self.is_ending:
                 conn.due += SIZE
             conn.send()
+            conn.look()
 
     def _half_close(self, conns):
         """Where all is sent. Return: those that still have something to send."""
