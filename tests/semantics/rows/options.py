@@ -175,14 +175,14 @@ class KeepAlive:
 class KeepAliveCut:
     def client(t, s):
         set_keepalive(s)
-        s.send(b"x")
+        s.send(b"before")
         t.sync()
         t.note("error", readable(s, 12))
         t.note_call("recv", s.recv, 1)
         t.sync()
 
     def server(t, s):
-        receive(s, 1)
+        receive(s, 6)
         port = s.getsockname()[1]
         with Nft(f"chain i {{ type filter hook input priority 0; tcp dport {port} drop; }}"):
             t.sync()
