@@ -33,7 +33,7 @@ transfer() {
 	xfer_port=$((xfer_port + 1))
 	echo "seed $seed"
 	on "$to" -t "$time" xfer -r "$bytes" -S "$seed" "$@" listen $xfer_port >"$tmp/receiver" 2>&1 &
-	eventually 10 listening "$to" $xfer_port || return
+	eventually 60 listening "$to" $xfer_port || return
 	on "$from" -t "$time" xfer -s "$bytes" -S "$seed" "$@" connect "$address" $xfer_port \
 		>"$tmp/sender" 2>&1 || rc=$?
 	wait $! || rc=$?

@@ -7,7 +7,7 @@ duplex_listen() {
 	local host=$1 port=$2
 	shift 2
 	sh_on "$host" "setsid duplex $* listen $port >/tmp/duplex-$port.log 2>&1 & echo \$! >/tmp/duplex-$port.pid"
-	eventually 10 sh_on "$host" "ss -Hltn sport = $port | grep -q ."
+	eventually 60 sh_on "$host" "ss -Hltn sport = $port | grep -q ."
 }
 
 # duplex_end HOST PORT: end the listener; its lines are in $tmp/listener

@@ -76,7 +76,7 @@ vmc_attach() {
 		vmc_load "$host" && vmc_attach_one "$host" || return
 	done
 	[ $# -lt 2 ] || for host; do
-		eventually 20 vmc_has_peer "$host" || return
+		eventually 60 vmc_has_peer "$host" || return
 	done
 }
 
