@@ -53,6 +53,7 @@ kernel_source_fetch() {
 kernel_source_unpack() {
 	local deb=$1 dir=$2
 	shift 2
+	"$top/tests/lab/toolchain" run which xz >/dev/null || kernel_source_install xz-utils || return
 	rm -rf "$dir" "$dir.package"
 	mkdir -p "$dir.package"
 	"$top/tests/lab/toolchain" run dpkg-deb -x "$deb" "$dir.package" &&
