@@ -4,9 +4,11 @@
 import ctypes
 import socket
 import struct
+import termios
 import threading
 import time
 
+from asking import ask, until
 from native import Nft, buffer, setsockopt
 from row import row
 from side import drain, fill, is_filled, pattern, readable, receive
@@ -176,17 +178,21 @@ class KeepAliveCut:
     def client(t, s):
         set_keepalive(s)
         s.send(b"before")
+        # TCP probes no peer that owes it an acknowledgement: it retransmits, for minutes
+        t.note("not acknowledged", until(lambda: ask(s, termios.TIOCOUTQ), 0, wait=20))
         t.sync()
-        t.note("error", readable(s, 12))
-        t.note_call("recv", s.recv, 1)
+        t.sync(wait=30)
+        t.note("error", readable(s, 30))
+        t.note_call("recv", s.recv, 1, socket.MSG_DONTWAIT)
         t.sync()
 
     def server(t, s):
         receive(s, 6)
         port = s.getsockname()[1]
+        t.sync()
         with Nft(f"chain i {{ type filter hook input priority 0; tcp dport {port} drop; }}"):
             t.sync()
-            t.sync(wait=20)
+            t.sync(wait=40)
 
 
 @row("TCP_USER_TIMEOUT: a reader that doesn't read for longer ends the connection")
