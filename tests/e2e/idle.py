@@ -14,7 +14,9 @@ BLOCK = 1 << 16     # BYTES is some of these
 
 def establish(role, address):
     if role == "connect":
-        return socket.create_connection(address, 30)
+        sock = socket.create_connection(address, 30)
+        sock.settimeout(None)   # it would be for the whole of sendall()
+        return sock
     with socket.create_server(address) as listener:
         return listener.accept()[0]
 
