@@ -49,25 +49,34 @@ same_hash() {
 		is "$sent_bytes $sent" "$received_bytes $received"
 }
 
-# note HOST...: remember the counters; ring_share FROM TO PERCENT: since then, of what was sent
-declare -A before
-counters=(tx_bytes rx_bytes tx_tcp_bytes flows_bound flows_fallen_back)
-note() {
-	local host name
-	for host; do
-		for name in "${counters[@]}"; do
-			before[$host.$name]=$(counter "$host" "$name")
-		done
-	done
+# remember ARRAY HOST: the counters as they are, as ARRAY[HOST.NAME]
+remember() {
+	local -n array=$1
+	local name value
+	while read -r name value; do
+		array[$2.${name%:}]=$value
+	done < <(counters "$2")
 }
-since() { echo $(($(counter "$1" "$2") - ${before[$1.$2]})); }
 
+# note HOST...: their counters before something; since HOST NAME: what one gained since then
+declare -A before
+note() {
+	local host
+	before=()
+	for host; do remember before "$host"; done
+}
+since() { echo $(($(counter "$1" "$2") - ${before[$1.$2]:-0})); }
+
+# ring_share FROM TO PERCENT BYTES: by the ring, of what FROM has sent since the note
+gain() { echo $((${now[$1]:-0} - ${before[$1]:-0})); }
 ring_share() {
 	local from=$1 to=$2 percent=$3 bytes=$4 sent received by_tcp
-	sent=$(since "$from" tx_bytes) received=$(since "$to" rx_bytes)
-	by_tcp=$(since "$from" tx_tcp_bytes)
+	local -A now
+	remember now "$from" && remember now "$to"
+	sent=$(gain "$from.tx_bytes") received=$(gain "$to.rx_bytes")
+	by_tcp=$(gain "$from.tx_tcp_bytes")
 	echo "of $bytes bytes: $sent sent by ring, $received received by ring, $by_tcp sent by TCP," \
-		"$(since "$from" flows_fallen_back) + $(since "$to" flows_fallen_back) flows fell back"
+		"$(gain "$from.flows_fallen_back") + $(gain "$to.flows_fallen_back") flows fell back"
 	is "$sent" "$received" && [ $((sent * 100)) -ge $((bytes * percent)) ]
 }
 

@@ -80,10 +80,15 @@ vmc_attach() {
 	done
 }
 
-# counter HOST NAME: a counter of vmc0; 0 where the module is not loaded
-counter() {
-	sh_on "$1" "ethtool -S vmc0 2>/dev/null" | awk -v name="$2:" '$1 == name { n = $2 } END { print n == "" ? 0 : n }'
-}
+# counters HOST: those of vmc0, a line "NAME: VALUE" each; none where the module is not loaded.
+# Not by asking ethtool: for a device that isn't there, the kernel runs modprobe, twice.
+counters() { sh_on "$1" '[ ! -e /sys/class/net/vmc0 ] || ethtool -S vmc0'; }
+
+# counter HOST NAME: one of them; 0 where the module is not loaded
+counter() { counters "$1" | awk -v name="$2:" '$1 == name { n = $2 } END { print n == "" ? 0 : n }'; }
 
 # by_ring HOST: payload bytes sent and received by the ring
-by_ring() { echo "$(counter "$1" tx_bytes) $(counter "$1" rx_bytes)"; }
+by_ring() {
+	counters "$1" | awk '$1 == "tx_bytes:" { sent = $2 } $1 == "rx_bytes:" { received = $2 }
+		END { print sent == "" ? 0 : sent, received == "" ? 0 : received }'
+}
