@@ -33,7 +33,7 @@ keepalive_says() { is "$1" "$(on a "cat /tmp/keepalive")"; }
 answer_says() { is "$1" "$(on a "cat /tmp/answer")"; }
 ask() {
 	on b "setsid python3 /tmp/last_answer.py listen $1 >/dev/null 2>&1 &"
-	sleep 1
+	eventually 20 on b "ss -Hltn sport = $1 | grep ." || return
 	on a "rm -f /tmp/answer; setsid python3 /tmp/last_answer.py ask 10.0.0.2 $1 /tmp/answer >/dev/null 2>&1 &"
 	eventually 20 answer_says asks
 }
