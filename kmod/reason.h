@@ -28,6 +28,7 @@
 	X(SEND_FLAGS, send_flags)                                                  \
 	X(SEND_TIMESTAMP, send_timestamp)                                          \
 	X(SEND_ZEROCOPY, send_zerocopy)                                            \
+	X(SEND_PACED, send_paced)                                                  \
 	X(SEND_UNBOUND, send_unbound) /* not yet, or the flow is CLOSED */         \
 	X(SEND_PROGRAM, send_program) /* there is none */                          \
 	X(SEND_VERDICT, send_verdict) /* the program's */                          \

@@ -65,6 +65,9 @@ static enum vmc_reason send_why_not_message(const struct sock *sk, const struct 
 	/* Its completion is TCP's to give. */
 	if (msg->msg_flags & MSG_ZEROCOPY && sock_flag(sk, SOCK_ZEROCOPY))
 		return VMC_REASON_SEND_ZEROCOPY;
+	/* SO_MAX_PACING_RATE: TCP keeps to it, with or without fq. */
+	if (READ_ONCE(sk->sk_max_pacing_rate) != ~0UL)
+		return VMC_REASON_SEND_PACED;
 	return VMC_REASON_NONE;
 }
 

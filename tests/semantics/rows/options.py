@@ -15,7 +15,7 @@ from side import drain, fill, is_filled, pattern, readable, receive
 
 SOCK = socket.SOL_SOCKET
 TCP = socket.IPPROTO_TCP
-SO_ATTACH_FILTER, SO_DETACH_FILTER = 26, 27
+SO_ATTACH_FILTER, SO_DETACH_FILTER, SO_MAX_PACING_RATE = 26, 27, 47
 
 
 def set_buffers(size):
@@ -243,4 +243,22 @@ class Inherited:
         t.note("inherited", s.getsockopt(SOCK, socket.SO_KEEPALIVE),
                s.getsockopt(TCP, socket.TCP_NODELAY), s.getsockopt(TCP, socket.TCP_USER_TIMEOUT))
         t.note("recv", receive(s, 100))
+        t.sync()
+
+
+@row("SO_MAX_PACING_RATE: no faster than that", mixed="TCP paces", why="send_paced")
+class Paced:
+    def client(t, s):
+        s.sendall(pattern(100000))
+        t.note_call("set", s.setsockopt, SOCK, SO_MAX_PACING_RATE, 200000)
+        t.sync()
+        s.sendall(pattern(200000, 2))
+        t.sync()
+
+    def server(t, s):
+        t.note("before", receive(s, 100000))
+        t.sync()
+        data, took = t.timed(receive, s, 200000)
+        t.note("recv", data)
+        t.note_wait("rate", took, 0.5, 10)
         t.sync()
