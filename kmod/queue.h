@@ -42,7 +42,8 @@ struct vmc_queue {
 
 	spinlock_t ret_lock; /* return producer and: */
 	bool rx_dead;
-	u32 nr_received;	       /* records whose bytes are not consumed yet */
+	u32 nr_received;	       /* records whose bytes are not consumed yet, */
+	u32 received_bytes;	       /* and these */
 	u16 *consumed;		       /* a peer's data page: segments to return */
 	struct delayed_work scan_work; /* for pages that are held longer */
 

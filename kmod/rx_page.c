@@ -29,6 +29,7 @@
 struct rx_ubuf {
 	struct ubuf_info ubuf;
 	struct vmc_queue *q; /* holds a reference to the channel */
+	u32 len;
 	u32 nr_segs;
 	u32 page[VMC_MAX_SEGS];
 };
@@ -105,6 +106,7 @@ static void rx_ubuf_put(struct ubuf_info *ubuf)
 		return;
 	spin_lock_bh(&q->ret_lock);
 	q->nr_received--;
+	q->received_bytes -= u->len;
 	if (q->rx_dead) {
 		spin_unlock_bh(&q->ret_lock);
 	} else {
@@ -204,39 +206,52 @@ void vmc_rx_stamp(struct sk_buff *skb, const struct sock *sk)
 }
 
 /*
- * A peer has no more segments outstanding than our return ring has entries; one that
- * publishes the same page over and over would fill our memory with skbs.
+ * A peer has no more segments outstanding than our return ring has entries, nor more
+ * bytes than its pages; one that publishes the same page over and over would fill our
+ * memory with skbs, and with copies.
  */
-static bool rx_count(struct vmc_queue *q)
+static bool rx_count(struct vmc_queue *q, u32 len)
 {
 	bool is_fine;
 
 	spin_lock_bh(&q->ret_lock);
 	/* Twice: ends of streams have no segments, but are records, too. */
-	is_fine = q->nr_received < q->own.nr_returns * 2;
-	q->nr_received += is_fine;
+	is_fine = q->nr_received < q->own.nr_returns * 2 &&
+		  q->received_bytes + len <= q->peer.nr_data * VMC_PAGE_SIZE;
+	if (is_fine) {
+		q->nr_received++;
+		q->received_bytes += len;
+	}
 	spin_unlock_bh(&q->ret_lock);
 	return is_fine;
 }
 
+static void rx_uncount(struct vmc_queue *q, u32 len)
+{
+	spin_lock_bh(&q->ret_lock);
+	q->nr_received--;
+	q->received_bytes -= len;
+	spin_unlock_bh(&q->ret_lock);
+}
+
 static struct rx_ubuf *rx_ubuf_alloc(struct vmc_queue *q, const struct vmc_record *rec)
 {
+	u32 len = le32_to_cpu(rec->len);
 	struct rx_ubuf *u;
 	u32 i;
 
-	if (!rx_count(q))
+	if (!rx_count(q, len))
 		return ERR_PTR(-EPROTO);
 	u = kmem_cache_alloc(rx_ubuf_cache, GFP_ATOMIC | __GFP_NOWARN);
 	if (!u) {
-		spin_lock_bh(&q->ret_lock);
-		q->nr_received--;
-		spin_unlock_bh(&q->ret_lock);
+		rx_uncount(q, len);
 		return ERR_PTR(-ENOMEM);
 	}
 	u->ubuf.ops = &rx_ubuf_ops;
 	u->ubuf.flags = SKBFL_ZEROCOPY_FRAG | SKBFL_MANAGED_FRAG_REFS;
 	refcount_set(&u->ubuf.refcnt, 1);
 	u->q = q;
+	u->len = len;
 	u->nr_segs = rec->nr_segs;
 	for (i = 0; i < rec->nr_segs; i++)
 		u->page[i] = le32_to_cpu(rec->seg[i].page);
