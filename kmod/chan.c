@@ -189,18 +189,6 @@ void vmc_chan_connected(struct vmc_chan *chan)
 		vmc_queue_kick(&chan->queues[i]);
 }
 
-static struct vmc_flow *chan_first_flow(struct vmc_chan *chan)
-{
-	struct vmc_flow *flow;
-
-	spin_lock_bh(&chan->lock);
-	flow = list_first_entry_or_null(&chan->flows, struct vmc_flow, chan_node);
-	if (flow)
-		vmc_flow_get(flow);
-	spin_unlock_bh(&chan->lock);
-	return flow;
-}
-
 /**
  * vmc_chan_stop() - begin to end the channel: no new flow, no new record
  * @chan: the channel
@@ -244,6 +232,38 @@ static void chan_await_taken(struct vmc_chan *chan)
 			usleep_range(500, 1000);
 }
 
+/* The flows of a closed channel, in turn: nobody joins it. NULL: there is none. */
+static struct vmc_flow *chan_next_flow(struct vmc_chan *chan)
+{
+	struct vmc_flow *flow;
+
+	spin_lock_bh(&chan->lock);
+	flow = list_first_entry_or_null(&chan->flows, struct vmc_flow, chan_node);
+	if (flow) {
+		list_move_tail(&flow->chan_node, &chan->flows);
+		vmc_flow_get(flow);
+	}
+	spin_unlock_bh(&chan->lock);
+	return flow;
+}
+
+/* A socket that somebody owns for long keeps no other one waiting. */
+static void chan_part_flows(struct vmc_chan *chan)
+{
+	struct vmc_flow *flow;
+	u32 nr_owned = 0;
+
+	while ((flow = chan_next_flow(chan))) {
+		nr_owned = vmc_flow_try_leave(flow) ? 0 : nr_owned + 1;
+		vmc_flow_put(flow);
+		cond_resched();
+		if (nr_owned && nr_owned >= READ_ONCE(chan->nr_flows)) {
+			usleep_range(1000, 2000);
+			nr_owned = 0;
+		}
+	}
+}
+
 /**
  * vmc_chan_finish() - end the channel, all of its flows go on by TCP
  * @chan: the channel, stopped; so has the peer, or it is gone
@@ -261,18 +281,13 @@ static void chan_await_taken(struct vmc_chan *chan)
  */
 void vmc_chan_finish(struct vmc_chan *chan)
 {
-	struct vmc_flow *flow;
 	u16 i;
 
 	for (i = 0; chan->was_connected && i < chan->nr_queues; i++)
 		vmc_queue_finish(&chan->queues[i]);
 	if (chan->was_connected)
 		chan_await_taken(chan);
-	while ((flow = chan_first_flow(chan))) {
-		vmc_flow_leave(flow);
-		vmc_flow_put(flow);
-		cond_resched();
-	}
+	chan_part_flows(chan);
 	for (i = 0; chan->was_connected && i < chan->nr_queues; i++)
 		vmc_queue_stop_returns(&chan->queues[i]);
 	for (i = 0; i < chan->nr_queues; i++)

@@ -151,13 +151,18 @@ static bool flow_recover_start(const struct sock *sk, struct flow_start *start)
 	return start->is_active || by_acked - 1 == start->iss;
 }
 
-/* Who lets go of the socket delivers what waits for it. */
+/* Doesn't wait for a socket's owner: he does the same when he lets go. */
 static void flow_drain_work(struct work_struct *work)
 {
 	struct vmc_flow *flow = container_of(to_delayed_work(work), struct vmc_flow, drain_work);
+	struct sock *sk = flow->sk;
 
-	lock_sock(flow->sk);
-	release_sock(flow->sk);
+	rcu_read_lock();
+	spin_lock_bh(&sk->sk_lock.slock);
+	if (!sock_owned_by_user_nocheck(sk) && !flow->is_detached)
+		vmc_rx_release_cb(flow);
+	spin_unlock_bh(&sk->sk_lock.slock);
+	rcu_read_unlock();
 	vmc_flow_put(flow);
 }
 
@@ -525,21 +530,39 @@ bool vmc_flow_seal(struct vmc_flow *flow)
 	return is_sealed;
 }
 
+/* lock_sock(), unless somebody owns the socket. */
+static bool flow_trylock_sock(struct sock *sk)
+{
+	bool is_owned;
+
+	spin_lock_bh(&sk->sk_lock.slock);
+	is_owned = sock_owned_by_user_nocheck(sk);
+	if (!is_owned)
+		sk->sk_lock.owned = 1;
+	spin_unlock_bh(&sk->sk_lock.slock);
+	if (!is_owned)
+		mutex_acquire(&sk->sk_lock.dep_map, 0, 1, _RET_IP_);
+	return !is_owned;
+}
+
 /**
- * vmc_flow_leave() - the flow leaves its channel, which is closing
+ * vmc_flow_try_leave() - the flow leaves its channel, which is closing
  * @flow: the flow
  *
  * Bytes that lie in the peer's pages are copied out, so that they may go; those that
  * the peer has not taken are TCP's to send.
  *
  * Context: process. The queues have stopped.
+ * Return: false if somebody owns the socket, who may do so for as long as a page
+ * fault takes: come again.
  */
-void vmc_flow_leave(struct vmc_flow *flow)
+bool vmc_flow_try_leave(struct vmc_flow *flow)
 {
 	struct sock *sk = flow->sk;
 
+	if (!flow_trylock_sock(sk))
+		return false;
 	flow_unlink(flow);
-	lock_sock(sk);
 	__vmc_flow_close(flow, VMC_REASON_CHAN_CLOSED);
 	vmc_rx_copy_out(sk);
 	vmc_rx_copy_out_pending(&flow->rx_pending);
@@ -548,6 +571,7 @@ void vmc_flow_leave(struct vmc_flow *flow)
 	release_sock(sk);
 	/* Whoever waits for the ring may go on by TCP. */
 	vmc_flow_write_space(flow);
+	return true;
 }
 
 /**

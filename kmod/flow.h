@@ -121,7 +121,7 @@ void vmc_flow_want(struct vmc_flow *flow);
 void vmc_flow_postpone(struct vmc_flow *flow);
 bool vmc_flow_seal(struct vmc_flow *flow);
 void __vmc_flow_close(struct vmc_flow *flow, enum vmc_reason reason);
-void vmc_flow_leave(struct vmc_flow *flow);
+bool vmc_flow_try_leave(struct vmc_flow *flow);
 void vmc_flow_detach(struct vmc_flow *flow, enum vmc_reason reason);
 void vmc_flow_put(struct vmc_flow *flow);
 void vmc_flow_write_space(struct vmc_flow *flow);
