@@ -363,7 +363,7 @@ static void send_uncork(struct sock *sk, struct vmc_flow *flow)
 {
 	if (!tcp_send_head(sk))
 		return;
-	flow->is_corked = tcp_sk(sk)->nonagle & TCP_NAGLE_CORK;
+	flow->is_corked |= tcp_sk(sk)->nonagle & TCP_NAGLE_CORK;
 	release_sock(sk);
 	tcp_sock_set_cork(sk, false);
 	lock_sock(sk);
@@ -469,10 +469,13 @@ static int send_wait(struct sock *sk, long *timeo)
 	} else {
 		sk_clear_bit(SOCKWQ_ASYNC_NOSPACE, sk);
 		sk->sk_write_pending++;
-		sk_wait_event(sk, timeo,
-			      READ_ONCE(sk->sk_err) || READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN ||
-				      sk_stream_memory_free(sk),
-			      &wait);
+		/* Broken, and maybe connected anew, by another thread: as tcp_sendmsg() has it. */
+		if (sk_wait_event(sk, timeo,
+				  READ_ONCE(sk->sk_err) ||
+					  READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN ||
+					  sk_stream_memory_free(sk),
+				  &wait) < 0)
+			err = -EPIPE;
 		sk->sk_write_pending--;
 	}
 	remove_wait_queue(sk_sleep(sk), &wait);
