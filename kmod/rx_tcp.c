@@ -26,13 +26,18 @@
 /* How far a segment may be behind the ring's bytes. */
 #define RX_MAX_OVERTAKEN SZ_1G
 
+/* May bytes come? Not behind the peer's FIN. */
+static bool rx_is_open(const struct sock *sk)
+{
+	return (1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2);
+}
+
 /* May bytes at rcv_nxt simply be queued? A socket filter sees segments. */
 static bool rx_is_plain(const struct sock *sk)
 {
 	const struct tcp_sock *tp = tcp_sk(sk);
 
-	return (1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2) &&
-	       !(sk->sk_shutdown & RCV_SHUTDOWN) && !sock_flag(sk, SOCK_DEAD) &&
+	return rx_is_open(sk) && !(sk->sk_shutdown & RCV_SHUTDOWN) && !sock_flag(sk, SOCK_DEAD) &&
 	       RB_EMPTY_ROOT(&tp->out_of_order_queue) && !tp->urg_data &&
 	       !rcu_access_pointer(sk->sk_filter);
 }
@@ -141,7 +146,7 @@ static enum rx_result rx_deliver(struct vmc_flow *flow, struct sk_buff *skb)
 		return rx_deliver_plain(flow, skb);
 	vmc_stat_inc(rx_crafted);
 	__vmc_rx_segment(sk, skb);
-	if (sk->sk_state != TCP_CLOSE && after(end_seq, tp->rcv_nxt))
+	if (rx_is_open(sk) && after(end_seq, tp->rcv_nxt))
 		return rx_has_space(sk) ? RX_AGAIN : RX_READER;
 	kfree_skb(skb);
 	return RX_DONE;
@@ -173,6 +178,18 @@ static void rx_reset_if_lost(struct vmc_flow *flow)
 }
 
 /*
+ * TCP has ended the connection, and the program has not closed the socket yet. By TCP,
+ * the peer's next segment would find none.
+ */
+static void rx_tell_ended(struct vmc_flow *flow)
+{
+	if (flow->state == VMC_FLOW_CLOSED)
+		return;
+	vmc_handshake_close(flow);
+	__vmc_flow_close(flow, VMC_REASON_SOCKET_GONE);
+}
+
+/*
  * __rx_drain() - deliver the records that wait for this socket, in order
  * @flow: the flow
  *
@@ -190,7 +207,9 @@ static void __rx_drain(struct vmc_flow *flow)
 	struct sk_buff *skb;
 
 	while ((skb = __skb_dequeue(&flow->rx_pending))) {
-		if (sk->sk_state == TCP_CLOSE) {
+		if (sk->sk_state == TCP_CLOSE)
+			rx_tell_ended(flow);
+		if (sk->sk_state == TCP_CLOSE || (skb->len && !rx_is_open(sk))) {
 			kfree_skb(skb);
 			continue;
 		}
@@ -298,7 +317,7 @@ static void rx_send_ack(struct vmc_flow *flow)
 	const struct tcp_sock *tp = tcp_sk(flow->sk);
 
 	flow->wants_ack = false;
-	if (!((1 << flow->sk->sk_state) & (TCPF_ESTABLISHED | TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2)))
+	if (!rx_is_open(flow->sk))
 		return;
 	/* The rest is under way: no delayed ACKs for these segments. */
 	inet_csk_exit_pingpong_mode(flow->sk);
