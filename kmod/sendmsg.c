@@ -115,6 +115,21 @@ static void send_count_segs(struct tcp_sock *tp, u32 len)
 	tp->delivered += nr;
 }
 
+/* As much may go by the ring while a segment of the peer is under way. */
+#define SEND_MAX_LAG SZ_64M
+
+/*
+ * What the peer sends by TCP acknowledges what it had received then, which is less than
+ * what it has when the segment arrives. By more than the widest window ever, TCP would
+ * drop it with all that is in it (RFC 5961 5.2): so let that be wide. A narrow one is
+ * needed as it is, for it bounds the MSS (tcp_bound_to_half_wnd()).
+ */
+static void send_let_lag(struct tcp_sock *tp)
+{
+	if (tp->max_window < SEND_MAX_LAG && tp->max_window / 2 >= tp->rx_opt.mss_clamp)
+		tp->max_window = SEND_MAX_LAG;
+}
+
 /* The sender's half of D1: as if these bytes had been sent and acknowledged. */
 static void send_advance(struct sock *sk, u32 len)
 {
@@ -133,6 +148,7 @@ static void send_advance(struct sock *sk, u32 len)
 	inet_csk(sk)->icsk_probes_tstamp = 0;
 	tp->bytes_sent += len;
 	tp->bytes_acked += len;
+	send_let_lag(tp);
 	send_count_segs(tp, len);
 	/* Not rcv_tstamp: whether the peer is alive, keepalive has to ask. */
 	tp->lsndtime = tcp_jiffies32;
