@@ -3,7 +3,9 @@
 """A reader that doesn't read, in a guest, and the writer that it makes wait, in the other.
 
   stuck.py listen PORT             accepts, but does not read
-  stuck.py write ADDRESS PORT      writes until it blocks; says what it found as JSON
+  stuck.py write ADDRESS PORT QUIET
+                                   writes until nothing has gone for QUIET seconds; says
+                                   what it found as JSON
 
 The reader takes a few MiB before it stops, for the connection to be in full swing.
 When there is a file /tmp/stuck.go it goes on and compares, and the writer writes some
@@ -56,11 +58,11 @@ def send_all(sock, done, end):
     return done
 
 
-def fill(sock, done):
-    """Write until nothing has gone for two seconds."""
+def fill(sock, done, quiet):
+    """Write until nothing has gone for QUIET seconds."""
     sock.setblocking(False)
     quiet_since = time.monotonic()
-    while time.monotonic() - quiet_since < 2:
+    while time.monotonic() - quiet_since < quiet:
         try:
             done += sock.send(content(done, CHUNK))
             quiet_since = time.monotonic()
@@ -82,9 +84,9 @@ def time_out(sock, done):
             return time.monotonic() - begin, done
 
 
-def write(address, port):
+def write(address, port, quiet):
     sock = socket.create_connection((address, port), 10)
-    done = fill(sock, 0)
+    done = fill(sock, 0, quiet)
     is_writable = bool(select.select([], [sock], [], 0)[1])
     seconds, done = time_out(sock, done)
     print(json.dumps({"unread": done - FIRST, "writable": is_writable, "time_out": seconds}), flush=True)
@@ -98,4 +100,4 @@ def write(address, port):
 if sys.argv[1] == "listen":
     listen(int(sys.argv[2]))
 else:
-    write(sys.argv[2], int(sys.argv[3]))
+    write(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
