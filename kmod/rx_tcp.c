@@ -394,9 +394,9 @@ void vmc_rx_before_backlog(struct vmc_flow *flow)
 
 /**
  * vmc_rx_release_cb() - the owner of the socket lets go: what came meanwhile?
- * @flow: the flow
+ * @flow: the flow, under RCU
  *
- * Context: BH off, socket's spinlock held and the socket still owned.
+ * Context: BH off, socket's spinlock held; the socket is owned by the caller, or by nobody.
  */
 void vmc_rx_release_cb(struct vmc_flow *flow)
 {
