@@ -67,8 +67,11 @@ note() {
 }
 since() { echo $(($(counter "$1" "$2") - ${before[$1.$2]:-0})); }
 
-# ring_share FROM TO PERCENT BYTES: by the ring, of what FROM has sent since the note
+# gain HOST.NAME: from before to now, which the caller has remembered
 gain() { echo $((${now[$1]:-0} - ${before[$1]:-0})); }
+
+# ring_share FROM TO PERCENT BYTES: what FROM has sent by the ring since the note is PERCENT
+# of BYTES at least, and all of it has come
 ring_share() {
 	local from=$1 to=$2 percent=$3 bytes=$4 sent received by_tcp
 	local -A now

@@ -16,7 +16,7 @@ NAME_LEN = 32
 
 # Made before the process enters another network namespace: vmc0 is in this one.
 _home = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-# Asked for a device that isn't there, the kernel runs modprobe, twice, a second each time here.
+# Asked for a device that isn't there, the kernel runs modprobe, twice.
 _has_device = os.path.exists("/sys/class/net/vmc0")
 _names = []
 
