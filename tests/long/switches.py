@@ -110,7 +110,7 @@ class Vmc:
                          "cat /proc/$p/comm /proc/$p/stack; done"):
                 said.append(f"{host}: {line}")
                 try:
-                    said.append(self.lab.exec(host, "sh", "-c", f"({line}) 2>&1", timeout=20 * SCALE,
+                    said.append(self.lab.exec(host, "sh", "-c", f"({line}) 2>&1", timeout=60 * SCALE,
                                               check=False))
                 except LabError as error:
                     said.append(str(error))
