@@ -44,7 +44,7 @@ class Lab:
         if self._run("put", host, str(local), remote).returncode:
             raise LabError(f"cannot copy {local} to {host}")
 
-    def exec(self, host, *argv, timeout=60, check=True, env=None, stdin=False):
+    def exec(self, host, *argv, timeout=60 * SCALE, check=True, env=None, stdin=False):
         """Standard output of a command on HOST; with check, a failure raises LabError."""
         try:
             done = self._run("exec", "-t", str(timeout), *([] if stdin else ["-n"]), host, *argv,
