@@ -76,7 +76,7 @@ SELFTESTS = [
         "sockopt_qos_to_cc", "sockopt_sk", "tcp_custom_syncookie", "tcp_estats",
         "tcp_hdr_options", "tcp_rtt", "tcpbpf_user")],
     # The 196 of SM4 and ARIA fail in both: Debian's kernel has neither.
-    net("tls", f"./tls {TLS_SLOW}", seconds=900),
+    net("tls", f"./tls {TLS_SLOW}", seconds=1800),
     net("msg_zerocopy", "./msg_zerocopy.sh", seconds=120),
     net("io_uring_zerocopy_tx", "./io_uring_zerocopy_tx.sh", seconds=300),
     net("tcp_mmap", tcp_mmap("-i")),
