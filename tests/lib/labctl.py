@@ -40,6 +40,12 @@ class Lab:
                          text=True, errors="replace")
         return done.stdout or "check-console failed" if done.returncode else ""
 
+    def keep_consoles(self, prefix):
+        """Whole, as PREFIX-HOST.console: a fault's trace is in the lines behind it."""
+        for host in ("dom0", "a", "b"):
+            with open(f"{prefix}-{host}.console", "wb") as out:
+                self._run("console", host, stdout=out, stderr=subprocess.STDOUT)
+
     def put(self, host, local, remote):
         if self._run("put", host, str(local), remote).returncode:
             raise LabError(f"cannot copy {local} to {host}")

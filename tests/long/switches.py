@@ -12,6 +12,9 @@ from groups import SCALE
 from labctl import LabError
 
 POLICY = "/etc/vmc/broker.conf"
+# Seconds for a command: "attach" has taken two and a half minutes, in a guest busy with twelve
+# threads, and on a machine with two such labs.
+PATIENCE = 300 * SCALE
 DENY = "[default]\nsame-bridge = no\n"
 
 
@@ -25,7 +28,7 @@ class Vmc:
 
     def sh(self, host, line, *good):
         """Run LINE; its status must be 0 or one of GOOD."""
-        said = self.lab.exec(host, "sh", "-c", f"({line}) 2>&1; echo status $?", timeout=60 * SCALE)
+        said = self.lab.exec(host, "sh", "-c", f"({line}) 2>&1; echo status $?", timeout=PATIENCE)
         said, _, status = said.rpartition("status ")
         if int(status) not in (0, *good):
             self.faults.append(f"{host}: {line}: status {status.strip()}: {said.strip()}")
@@ -66,7 +69,8 @@ class Vmc:
             self.faults.append(f"{host}: rmmod: {said}")
 
     def has_module(self, host):
-        return "vmc" in self.lab.exec(host, "sh", "-c", "grep '^vmc ' /proc/modules || true")
+        return "vmc" in self.lab.exec(host, "sh", "-c", "grep '^vmc ' /proc/modules || true",
+                                      timeout=PATIENCE)
 
     def unload_unused(self, *hosts, seconds=30):
         """Without connections it goes."""
@@ -88,7 +92,7 @@ class Vmc:
         status = json.loads(self.lab.exec(host, "sh", "-c", "vmc-loader --json status || true"))
         return bool(status.get("peers"))
 
-    def restore(self, seconds=30, hosts=("a", "b")):
+    def restore(self, seconds=120, hosts=("a", "b")):
         """All on, wherever one of the means has left us."""
         self.load(*hosts)
         self.lab.exec("dom0", "rm", "-f", POLICY)
