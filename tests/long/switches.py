@@ -69,8 +69,7 @@ class Vmc:
             self.faults.append(f"{host}: rmmod: {said}")
 
     def has_module(self, host):
-        return "vmc" in self.lab.exec(host, "sh", "-c", "grep '^vmc ' /proc/modules || true",
-                                      timeout=PATIENCE)
+        return "vmc" in self.lab.exec(host, "sh", "-c", "grep '^vmc ' /proc/modules || true")
 
     def unload_unused(self, *hosts, seconds=30):
         """Without connections it goes."""
@@ -92,7 +91,7 @@ class Vmc:
         status = json.loads(self.lab.exec(host, "sh", "-c", "vmc-loader --json status || true"))
         return bool(status.get("peers"))
 
-    def restore(self, seconds=120, hosts=("a", "b")):
+    def restore(self, seconds=30, hosts=("a", "b")):
         """All on, wherever one of the means has left us."""
         self.load(*hosts)
         self.lab.exec("dom0", "rm", "-f", POLICY)
