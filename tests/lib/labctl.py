@@ -4,7 +4,7 @@
 import subprocess
 import sys
 
-from groups import SCALE, TOP
+from groups import HANG_SCALE, TOP
 
 LAB = str(TOP / "tests/lab/lab")
 
@@ -19,13 +19,13 @@ class Lab:
     def __init__(self, name):
         self.name = name
 
-    def _run(self, verb, *args, timeout=600, **kwargs):
+    def _run(self, verb, *args, timeout=600 * HANG_SCALE, **kwargs):
         return subprocess.run([LAB, verb, "--name", self.name, *args], timeout=timeout, **kwargs)
 
     def up(self, *args):
         """A fresh instance, whatever an earlier run left."""
         self._run("down", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if self._run("up", *args, timeout=1000 * SCALE).returncode:
+        if self._run("up", *args, timeout=1000 * HANG_SCALE).returncode:
             raise LabError(f"the lab did not come up: tests/lab/lab up --name {self.name}")
 
     def down(self):
@@ -50,7 +50,7 @@ class Lab:
         if self._run("put", host, str(local), remote).returncode:
             raise LabError(f"cannot copy {local} to {host}")
 
-    def exec(self, host, *argv, timeout=60 * SCALE, check=True, env=None, stdin=False):
+    def exec(self, host, *argv, timeout=60 * HANG_SCALE, check=True, env=None, stdin=False):
         """Standard output of a command on HOST; with check, a failure raises LabError."""
         try:
             done = self._run("exec", "-t", str(timeout), *([] if stdin else ["-n"]), host, *argv,
@@ -63,7 +63,7 @@ class Lab:
                            f"{done.stderr or done.stdout}")
         return done.stdout
 
-    def spawn(self, host, *argv, timeout=600):
+    def spawn(self, host, *argv, timeout=600 * HANG_SCALE):
         """A command on HOST that runs beside us; standard output is a pipe."""
         return subprocess.Popen([LAB, "exec", "--name", self.name, "-t", str(timeout), "-n", host,
                                  *argv], stdout=subprocess.PIPE, stderr=sys.stderr, text=True)

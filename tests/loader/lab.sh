@@ -7,12 +7,15 @@
 export LAB_NAME=${LAB:-loader}
 lab=tests/lab/lab
 
+# Machines three times slower than usual have been seen, so times that only end what hangs are
+# three times what the usual one may need.
+
 # on HOST LINE: a shell line on a host of the lab
-on() { $lab exec -n -t 30 "$1" sh -c "$2"; }
+on() { $lab exec -n -t 90 "$1" sh -c "$2"; }
 
 # eventually SECONDS CMD...: CMD succeeds within that time; what it last said if not
 eventually() {
-	local end=$((SECONDS + $1)) said
+	local end=$((SECONDS + 3 * $1)) said
 	shift
 	until said=$("$@" 2>&1); do
 		[ $SECONDS -lt $end ] || { printf '%s\n' "$said"; return 1; }

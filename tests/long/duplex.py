@@ -5,6 +5,7 @@ import re
 import time
 from dataclasses import dataclass
 
+from groups import HANG_SCALE
 from labctl import LabError
 from process import Process
 
@@ -51,7 +52,7 @@ class Duplex:
     def __init__(self, lab, from_, to, *options, port="9200", listener=()):
         self.lab = lab
         self.listener = End(lab, to, f"listener-{port}", *listener, "listen", port)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 60 * HANG_SCALE
         while not lab.exec(to, "ss", "-Hltn", f"sport = {port}").strip():
             if time.monotonic() > deadline:
                 raise LabError("duplex does not listen")

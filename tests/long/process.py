@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A process in a guest that goes on beside us, under setsid: it outlives a lab exec that breaks
-when the guest is saved or destroyed."""
+when the guest is saved or destroyed. And under nice: a command that is given meanwhile has its
+turn even where a dozen threads of it are busy on a slow machine."""
 
 import time
 
@@ -14,8 +15,8 @@ class Process:
         self.log = f"/tmp/{name}.log"
         self.text = ""
         self.offset = self._clock_offset()
-        # $! is setsid's own process: in a script it does not fork.
-        self.pid = lab.exec(host, "sh", "-c", f"setsid {' '.join(argv)} >{self.log} 2>&1 "
+        # $! is setsid's own process: in a script it does not fork, and nice becomes the program.
+        self.pid = lab.exec(host, "sh", "-c", f"setsid nice -n 10 {' '.join(argv)} >{self.log} 2>&1 "
                             "</dev/null & echo $!").strip()
 
     def _clock_offset(self):

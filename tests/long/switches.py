@@ -8,13 +8,13 @@ import json
 import random
 import time
 
-from groups import SCALE
+from groups import HANG_SCALE
 from labctl import LabError
 
 POLICY = "/etc/vmc/broker.conf"
 # Seconds for a command: "attach" has taken two and a half minutes, in a guest busy with twelve
 # threads, and on a machine with two such labs.
-PATIENCE = 300 * SCALE
+PATIENCE = 100 * HANG_SCALE
 DENY = "[default]\nsame-bridge = no\n"
 
 
@@ -71,7 +71,7 @@ class Vmc:
     def has_module(self, host):
         return "vmc" in self.lab.exec(host, "sh", "-c", "grep '^vmc ' /proc/modules || true")
 
-    def unload_unused(self, *hosts, seconds=30):
+    def unload_unused(self, *hosts, seconds=30 * HANG_SCALE):
         """Without connections it goes."""
         self.detach(*hosts)
         for host in hosts:
@@ -91,7 +91,7 @@ class Vmc:
         status = json.loads(self.lab.exec(host, "sh", "-c", "vmc-loader --json status || true"))
         return bool(status.get("peers"))
 
-    def restore(self, seconds=30, hosts=("a", "b")):
+    def restore(self, seconds=30 * HANG_SCALE, hosts=("a", "b")):
         """All on, wherever one of the means has left us."""
         self.load(*hosts)
         self.lab.exec("dom0", "rm", "-f", POLICY)
@@ -113,7 +113,7 @@ class Vmc:
                          "cat /proc/$p/comm /proc/$p/stack; done"):
                 said.append(f"{host}: {line}")
                 try:
-                    said.append(self.lab.exec(host, "sh", "-c", f"({line}) 2>&1", timeout=60 * SCALE,
+                    said.append(self.lab.exec(host, "sh", "-c", f"({line}) 2>&1", timeout=60 * HANG_SCALE,
                                               check=False))
                 except LabError as error:
                     said.append(str(error))

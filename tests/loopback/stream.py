@@ -54,7 +54,7 @@ class Stream(threading.Thread):
     def end(self):
         self.stop.set()
         for thread in (self, self.receiver):
-            thread.join(30 * bed.SCALE)
+            thread.join(30 * bed.HANG_SCALE)
             if self.error:
                 raise self.error
             check(not thread.is_alive(), f"stuck behind {self.sent} sent, {self.received} received")

@@ -103,7 +103,7 @@ class Side:
         does after self.synced."""
         self.synced = time.monotonic()
         self.control.send("sync", value)
-        return self.control.receive("sync", wait * self.config["slow"])
+        return self.control.receive("sync", wait * self.config["patience"])
 
     # connections
 
@@ -130,7 +130,7 @@ class Side:
         """A connection that nothing was sent on yet."""
         if self.role == "server":
             with self.listen(prepare, proto) as listener:
-                listener.settimeout(WAIT * self.config["slow"])
+                listener.settimeout(WAIT * self.config["patience"])
                 sock, _ = listener.accept()
                 listener.settimeout(None)
                 sock.settimeout(None)

@@ -16,6 +16,7 @@ SNAPSHOTS = os.path.join(BUILD, "snapshots")
 # A minute on an idle machine; PVH on a busy one takes many, and a debug kernel still more.
 SCALE = int(os.environ.get("TIME_SCALE", "1"))
 BOOT_TIMEOUT = 900 * SCALE
+RESUME_TIMEOUT = 180 * SCALE
 
 
 def up(name, config, use_snapshot):
@@ -143,7 +144,7 @@ def _resume(name, config, key, snapshot):
         monitor.migrate("migrate-incoming", "exec:cat " + os.path.relpath(snapshot, run) + "/state")
         monitor.call("cont")
         monitor.close()
-        _wait_for_hosts(name, time.monotonic() + 60 * SCALE)
+        _wait_for_hosts(name, time.monotonic() + RESUME_TIMEOUT)
         process.returncode = 0      # it outlives us
     except BaseException:
         qemu.stop(process.pid, start_time(process.pid))
