@@ -213,7 +213,15 @@ static struct vmc_flow *flow_alloc(struct sock *sk, struct vmc_chan *chan,
 	return flow;
 }
 
-static int flow_insert(struct vmc_flow *flow)
+/* In the place of @old, if there is one: that does not fail. */
+static int flow_insert_by_sk(struct vmc_flow *flow, struct vmc_flow *old)
+{
+	return old ? rhashtable_replace_fast(&flows_by_sk, &old->sock_node, &flow->sock_node,
+					     flow_sock_params) :
+		     rhashtable_insert_fast(&flows_by_sk, &flow->sock_node, flow_sock_params);
+}
+
+static int flow_insert(struct vmc_flow *flow, struct vmc_flow *old)
 {
 	struct vmc_chan *chan = flow->chan;
 	int err;
@@ -222,18 +230,32 @@ static int flow_insert(struct vmc_flow *flow)
 				 &chan->next_handle, GFP_ATOMIC);
 	if (err < 0)
 		return err;
-	err = rhashtable_insert_fast(&flows_by_sk, &flow->sock_node, flow_sock_params);
+	err = flow_insert_by_sk(flow, old);
 	if (err)
 		xa_erase_bh(&chan->handles, flow->handle);
 	return err;
 }
 
-/* The peer's offer may bind the flow from here on. */
-static int flow_expose(struct vmc_flow *flow)
+/* Undo flow_insert(). */
+static void flow_take_back(struct vmc_flow *flow, struct vmc_flow *old)
 {
+	if (old)
+		flow_insert_by_sk(old, flow);
+	else
+		rhashtable_remove_fast(&flows_by_sk, &flow->sock_node, flow_sock_params);
+	xa_erase_bh(&flow->chan->handles, flow->handle);
+}
+
+/* The peer's offer may bind the flow from here on. */
+static int flow_expose(struct vmc_flow *flow, struct vmc_flow *old)
+{
+	if (old && !memcmp(&old->key, &flow->key, sizeof(flow->key)))
+		return rhashtable_replace_fast(&flows_by_key, &old->key_node, &flow->key_node,
+					       flow_key_params);
 	return rhashtable_insert_fast(&flows_by_key, &flow->key_node, flow_key_params);
 }
 
+/* From wherever it is in; another flow may have taken its place. */
 static void flow_remove(struct vmc_flow *flow)
 {
 	rhashtable_remove_fast(&flows_by_sk, &flow->sock_node, flow_sock_params);
@@ -276,7 +298,34 @@ static void flow_unlink(struct vmc_flow *flow)
 		vmc_flow_put(flow);
 }
 
-static int flow_open(struct sock *sk, u32 peer, const struct flow_start *start)
+static int flow_enter(struct vmc_flow *flow, struct vmc_flow *old)
+{
+	int err;
+
+	err = flow_insert(flow, old);
+	if (err)
+		return err;
+	err = flow_join(flow);
+	if (err)
+		goto err_take_back;
+	err = flow_expose(flow, old);
+	if (err)
+		goto err_unlink;
+	return 0;
+
+err_unlink:
+	flow_unlink(flow);
+err_take_back:
+	flow_take_back(flow, old);
+	return err;
+}
+
+/*
+ * @old: the socket's flow, which is over, or NULL. On error the socket is as it was, with
+ * that: it may be adopted another time.
+ */
+static int flow_open(struct sock *sk, u32 peer, const struct flow_start *start,
+		     struct vmc_flow *old)
 {
 	struct vmc_chan *chan;
 	struct vmc_flow *flow;
@@ -293,27 +342,17 @@ static int flow_open(struct sock *sk, u32 peer, const struct flow_start *start)
 	sock_hold(sk);
 	__module_get(THIS_MODULE);
 
-	err = flow_insert(flow);
-	if (err)
-		goto err_put;
-	err = flow_join(flow);
-	if (err)
-		goto err_remove;
-	err = flow_expose(flow);
-	if (err)
-		goto err_unlink;
+	err = flow_enter(flow, old);
+	if (err) {
+		vmc_flow_put(flow);
+		return err;
+	}
+	if (old)
+		vmc_flow_detach(old, VMC_REASON_CHAN_CLOSED);
 	vmc_proto_attach(sk);
 	vmc_stat_inc(flows_opened);
 	trace_vmc_flow_state(flow);
 	return 0;
-
-err_unlink:
-	flow_unlink(flow);
-err_remove:
-	flow_remove(flow);
-err_put:
-	vmc_flow_put(flow);
-	return err;
 }
 
 /**
@@ -339,7 +378,7 @@ int vmc_flow_open(struct sock *sk, u32 peer, bool is_active)
 
 	if (vmc_proto_is_ours(sk))
 		return -EOPNOTSUPP;
-	return flow_refuse(sk, peer, flow_why_not(sk)) ?: flow_open(sk, peer, &start);
+	return flow_refuse(sk, peer, flow_why_not(sk)) ?: flow_open(sk, peer, &start, NULL);
 }
 
 /* A flow that is over, and has nothing left to deliver. */
@@ -375,13 +414,7 @@ int vmc_flow_adopt(struct sock *sk, u32 peer)
 	if (!flow_recover_start(sk, &start))
 		return flow_refuse(sk, peer, VMC_REASON_REFUSED_HISTORY);
 	start.wants_copies = !old || old->wants_copies;
-	if (old)
-		vmc_flow_detach(old, VMC_REASON_CHAN_CLOSED);
-	err = flow_open(sk, peer, &start);
-	/* Our proto needs the module, which a flow holds. */
-	if (err && old)
-		vmc_proto_detach(sk);
-	return err;
+	return flow_open(sk, peer, &start, old);
 }
 
 /**
@@ -575,6 +608,20 @@ bool vmc_flow_try_leave(struct vmc_flow *flow)
 }
 
 /**
+ * vmc_flow_end_hold() - the way has changed, or the flow goes: the user's cork is back
+ * @flow: the flow
+ *
+ * Context: socket locked, or nobody else's any more.
+ */
+void vmc_flow_end_hold(struct vmc_flow *flow)
+{
+	WRITE_ONCE(flow->hold, VMC_HOLD_NONE);
+	if (flow->is_corked)
+		tcp_sk(flow->sk)->nonagle |= TCP_NAGLE_CORK;
+	flow->is_corked = false;
+}
+
+/**
  * vmc_flow_detach() - the socket is being destroyed, given back, or gets another flow
  * @flow: the flow
  * @reason: which of them
@@ -589,6 +636,7 @@ void vmc_flow_detach(struct vmc_flow *flow, enum vmc_reason reason)
 	 * rx_pending goes with the flow.
 	 */
 	WRITE_ONCE(flow->is_detached, true);
+	vmc_flow_end_hold(flow);
 	flow_remove(flow);
 	flow_unlink(flow);
 	if (flow->queue)

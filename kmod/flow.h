@@ -122,6 +122,7 @@ void vmc_flow_postpone(struct vmc_flow *flow);
 bool vmc_flow_seal(struct vmc_flow *flow);
 void __vmc_flow_close(struct vmc_flow *flow, enum vmc_reason reason);
 bool vmc_flow_try_leave(struct vmc_flow *flow);
+void vmc_flow_end_hold(struct vmc_flow *flow);
 void vmc_flow_detach(struct vmc_flow *flow, enum vmc_reason reason);
 void vmc_flow_put(struct vmc_flow *flow);
 void vmc_flow_write_space(struct vmc_flow *flow);

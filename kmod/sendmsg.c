@@ -398,14 +398,6 @@ static void send_hold(struct sock *sk, struct vmc_flow *flow, enum vmc_hold hold
 	}
 }
 
-static void send_end_hold(struct sock *sk, struct vmc_flow *flow)
-{
-	WRITE_ONCE(flow->hold, VMC_HOLD_NONE);
-	if (flow->is_corked)
-		tcp_sk(sk)->nonagle |= TCP_NAGLE_CORK;
-	flow->is_corked = false;
-}
-
 /* A connection that is only a question and an answer is better off by TCP. */
 #define SEND_WORTH_BYTES    SZ_16K
 #define SEND_WORTH_MESSAGES 2
@@ -438,7 +430,7 @@ static int send_some(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg,
 
 	switch (send_route(sk, flow, msg, &why)) {
 	case SEND_RING:
-		send_end_hold(sk, flow);
+		vmc_flow_end_hold(flow);
 		return send_ring(sk, flow, msg);
 	case SEND_HOLD_TCP:
 		send_hold(sk, flow, VMC_HOLD_FOR_TCP);
@@ -449,7 +441,7 @@ static int send_some(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg,
 	case SEND_TCP_STALLED:
 		return send_tcp_piece(sk, flow, msg, SEND_STALLED_BYTES, why, timeo);
 	default:
-		send_end_hold(sk, flow);
+		vmc_flow_end_hold(flow);
 		if (why == VMC_REASON_SEND_UNBOUND || why == VMC_REASON_SEND_STARVED)
 			return send_tcp_piece(sk, flow, msg, SEND_UNBOUND_BYTES, why, timeo);
 		return send_tcp(sk, flow, msg, msg_data_left(msg), why);
@@ -498,7 +490,21 @@ static int send_wait(struct sock *sk, long *timeo)
 	return err;
 }
 
-static int send_all(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg)
+/* Adopted anew while its writer slept, the socket has another flow. */
+static struct vmc_flow *send_renew_flow(struct sock *sk, struct vmc_flow *old)
+{
+	struct vmc_flow *flow = vmc_flow_of(sk);
+
+	if (!flow)
+		return old;
+	vmc_flow_get(flow);
+	flow->nr_sends++;
+	vmc_flow_put(old);
+	return flow;
+}
+
+/* @held: a reference, to another flow at the end if the socket has another. */
+static int send_all(struct sock *sk, struct vmc_flow **held, struct msghdr *msg)
 {
 	long timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT);
 	int copied = 0;
@@ -509,8 +515,10 @@ static int send_all(struct sock *sk, struct vmc_flow *flow, struct msghdr *msg)
 		ret = -EPIPE;
 		if (sk->sk_err || sk->sk_shutdown & SEND_SHUTDOWN)
 			break;
-		send_consider_ring(sk, flow, msg_data_left(msg));
-		ret = send_some(sk, flow, msg, &timeo);
+		if (unlikely((*held)->is_detached))
+			*held = send_renew_flow(sk, *held);
+		send_consider_ring(sk, *held, msg_data_left(msg));
+		ret = send_some(sk, *held, msg, &timeo);
 		if (ret > 0)
 			copied += ret;
 		else if (ret == SEND_WAIT)
@@ -545,7 +553,7 @@ int vmc_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 		/* Another thread may give the socket back while this one waits. */
 		vmc_flow_get(flow);
 		flow->nr_sends++;
-		ret = send_all(sk, flow, msg);
+		ret = send_all(sk, &flow, msg);
 		vmc_flow_put(flow);
 	}
 	release_sock(sk);
