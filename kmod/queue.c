@@ -143,9 +143,9 @@ int vmc_queue_setup(struct vmc_queue *q)
 	return 0;
 }
 
+/* The worker last: the peer's first offer is answered, and its first pages go back. */
 void vmc_queue_start(struct vmc_queue *q)
 {
-	napi_enable(&q->napi);
 	spin_lock_bh(&q->tx_lock);
 	q->tx_dead = false;
 	q->is_gone = false;
@@ -153,6 +153,7 @@ void vmc_queue_start(struct vmc_queue *q)
 	spin_lock_bh(&q->ret_lock);
 	q->rx_dead = false;
 	spin_unlock_bh(&q->ret_lock);
+	napi_enable(&q->napi);
 }
 
 /* Run the worker: something may have come before doorbells worked. */
