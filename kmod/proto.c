@@ -212,7 +212,6 @@ static void vmc_release_cb(struct sock *sk)
 {
 	struct vmc_flow *flow;
 
-	proto_stock(sk)->release_cb(sk);
 	rcu_read_lock();
 	if (unlikely(proto_lost_psock(sk)))
 		proto_leave_program(sk);
@@ -220,6 +219,8 @@ static void vmc_release_cb(struct sock *sk)
 	if (flow)
 		vmc_rx_release_cb(flow);
 	rcu_read_unlock();
+	/* Behind ours: what came by the ring may be TCP's to acknowledge. */
+	proto_stock(sk)->release_cb(sk);
 }
 
 /*
