@@ -11,6 +11,9 @@ TOP = os.path.dirname(os.path.dirname(LABDIR))
 BUILD = os.path.join(TOP, "build", "lab")
 RUN = os.path.join(BUILD, "run")
 TOOLCHAIN = os.path.join(TOP, "build", "toolchain")
+# Debian 13's: where processes come and go it is twice as fast as Debian 12's. The script execs,
+# so the process is the emulator's.
+EMULATOR = (os.path.join(LABDIR, "toolchain"), "run", "qemu-system-x86_64")
 
 GUESTS = "abcdefgh"
 DEBIAN = "http://deb.debian.org/debian"

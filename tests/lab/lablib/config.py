@@ -9,7 +9,7 @@ import shutil
 import subprocess
 
 from . import image, kernel
-from .common import BUILD, GUESTS, LabError
+from .common import BUILD, EMULATOR, GUESTS, LabError
 
 DISKS = os.path.join(BUILD, "config")
 DOM0_MEMORY = 2048
@@ -44,8 +44,7 @@ class Config:
         for name in ("config.py", "qemu.py"):
             with open(os.path.join(os.path.dirname(__file__), name), "rb") as f:
                 h.update(f.read())
-        h.update(subprocess.run(["qemu-system-x86_64", "--version"], check=True,
-                                capture_output=True).stdout)
+        h.update(subprocess.run([*EMULATOR, "--version"], check=True, capture_output=True).stdout)
         return h.hexdigest()[:16]
 
     def _identity(self):

@@ -28,7 +28,6 @@ ALL = [p for p in BASE + KERNEL + XEN + VMC + TRAFFIC + INSPECT if not p.endswit
 
 # What the machine that runs the lab needs: command, package.
 HOST = (
-    ("qemu-system-x86_64", "qemu-system-x86"),
     ("mmdebstrap", "mmdebstrap"),
     ("cpio", "cpio"),
     ("mkfs.erofs", "erofs-utils"),

@@ -10,7 +10,7 @@ import time
 
 from . import image
 from .channel import NR_PORTS
-from .common import LabError, read_file
+from .common import EMULATOR, LabError, read_file
 from .config import CPU, DOM0_MEMORY
 from .state import start_time
 
@@ -23,7 +23,7 @@ def command_line(config, disk, ram, share, incoming):
     """Paths are relative to the run directory, where the emulator runs."""
     size = f"{config.qemu_memory()}M"
     rel = os.path.relpath(image.IMAGE)
-    cmd = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
+    cmd = [*EMULATOR, "-nodefaults", "-no-user-config", "-display", "none",
            "-machine", "q35,memory-backend=m0", "-accel", "tcg,thread=multi",
            "-cpu", CPU[config.type], "-smp", str(config.cpus), "-m", size, "-nic", "none",
            "-object", f"memory-backend-file,id=m0,size={size},mem-path={os.path.relpath(ram)},share={share}",
