@@ -384,7 +384,7 @@ int vmc_flow_open(struct sock *sk, u32 peer, bool is_active)
 /* A flow that is over, and has nothing left to deliver. */
 static bool flow_is_replaceable(const struct vmc_flow *flow)
 {
-	return flow->has_left && skb_queue_empty(&flow->rx_pending);
+	return flow->has_left && skb_queue_empty(&flow->rx_pending) && !flow->is_closed_by_peer;
 }
 
 /**

@@ -355,13 +355,8 @@ static void proto_restack_psock(struct sock *sk, struct sk_psock *psock)
 	write_unlock_bh(&sk->sk_callback_lock);
 }
 
-/**
- * vmc_proto_detach() - the socket's proto becomes TCP's own again
- * @sk: the socket
- *
- * Context: socket locked; its flow is going.
- */
-void vmc_proto_detach(struct sock *sk)
+/* The socket's proto becomes TCP's own again. Context: socket locked; its flow is going. */
+static void proto_detach(struct sock *sk)
 {
 	struct sk_psock *psock = sk_psock_get(sk);
 
@@ -407,7 +402,7 @@ void vmc_proto_give_back(struct sock *sk)
 	if (!flow)
 		return;
 	proto_take_out(sk, flow);
-	vmc_proto_detach(sk);
+	proto_detach(sk);
 	vmc_flow_detach(flow, VMC_REASON_GIVEN_BACK);
 }
 

@@ -15,7 +15,6 @@ bool vmc_proto_is_ours(const struct sock *sk);
 bool vmc_proto_has_program(const struct sock *sk);
 void vmc_proto_stock_rcv(struct sock *sk, struct sk_buff *skb);
 void vmc_proto_attach(struct sock *sk);
-void vmc_proto_detach(struct sock *sk);
 void vmc_proto_give_back(struct sock *sk);
 
 /* sock_ops.c */

@@ -377,12 +377,18 @@ static void send_ask_ack(struct sock *sk, struct vmc_flow *flow)
  */
 static void send_uncork(struct sock *sk, struct vmc_flow *flow)
 {
+	bool is_corked;
+
 	if (!tcp_send_head(sk))
 		return;
 	flow->is_corked |= tcp_sk(sk)->nonagle & TCP_NAGLE_CORK;
+	is_corked = flow->is_corked;
 	release_sock(sk);
 	tcp_sock_set_cork(sk, false);
 	lock_sock(sk);
+	/* The hold may have ended meanwhile, and the cork been put back before we took it off. */
+	if (is_corked && flow->hold != VMC_HOLD_FOR_TCP)
+		tcp_sk(sk)->nonagle |= TCP_NAGLE_CORK;
 }
 
 static void send_hold(struct sock *sk, struct vmc_flow *flow, enum vmc_hold hold)
