@@ -163,8 +163,7 @@ def arguments():
     parser.add_argument("--vmc", action="store_true", help="vmc is attached")
     parser.add_argument("--shared", action="store_true", help="both sides are in one kernel")
     parser.add_argument("--storm", type=int, default=100, help="connections of the storms")
-    parser.add_argument("--slow", type=int, default=1, help="times as long as usual for a wait")
-    parser.add_argument("--patience", type=int, default=3, help="and for what hangs to be ended")
+    parser.add_argument("--patience", type=int, default=3, help="times as long as usual until a wait is too long")
     parser.add_argument("--only", action="append", default=[], help="rows with this text")
     return parser.parse_args()
 
@@ -182,7 +181,7 @@ def main():
     family = socket.AF_INET6 if ":" in args.peer else socket.AF_INET
     config = {"family": family, "local": args.local, "peer": args.peer, "nic": args.nic,
               "has_vmc": args.vmc, "factor": 2 if args.shared else 1, "storm": args.storm,
-              "shared": args.shared, "slow": args.slow, "patience": args.patience}
+              "shared": args.shared, "patience": args.patience}
     for number, row in enumerate(selection.choose(args.only)):
         side = Side(args.role, config, control, None)
         print(json.dumps(one_row(number, row, side)), flush=True)

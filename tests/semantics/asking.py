@@ -13,7 +13,7 @@ def ask(s, request):
     return value[0]
 
 
-def until(function, want, wait=5):
+def until(function, want, wait=15):
     """What FUNCTION says, as soon as it is WANT."""
     end = time.monotonic() + wait
     while (now := function()) != want and time.monotonic() < end:

@@ -90,7 +90,7 @@ class Side:
 
     def note_wait(self, what, took, least, most):
         """Was a wait as long as it should be? The time itself isn't compared."""
-        most *= self.config["slow"]
+        most *= self.config["patience"]
         verdict = "too short" if took < least else "too long" if took > most else "in time"
         self.note(what, verdict)
         if verdict != "in time":

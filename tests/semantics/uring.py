@@ -67,7 +67,7 @@ class Uring:
         struct.pack_into("I", self.ring, self.cq[0], head + 1)
         return cqe
 
-    def wait(self, seconds=5):
+    def wait(self, seconds=15):
         end = time.monotonic() + seconds
         while True:
             # Runs what the kernel wants to do in this task.

@@ -30,7 +30,7 @@ def polled(s, wait=0):
     return mask(found[0][1]) if found else "none"
 
 
-def until(s, events, wait=5):
+def until(s, events, wait=15):
     """Poll until just EVENTS are there, or else what is."""
     end = time.monotonic() + wait
     while (now := polled(s)) != events and time.monotonic() < end:
