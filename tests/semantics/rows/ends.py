@@ -194,11 +194,11 @@ class Linger0Full:
         t.sync()
 
 
-@row("SO_LINGER 5 with a reader that reads: close waits for the peer, not for the time")
+@row("SO_LINGER 60 with a reader that reads: close waits for the peer, not for the time")
 class LingerRead:
     def client(t, s):
         data = pattern(SIZE)
-        s.setsockopt(*LINGER, struct.pack("ii", 1, 5))
+        s.setsockopt(*LINGER, struct.pack("ii", 1, 60))
         t.sync()
         s.sendall(data)
         _, took = t.timed(s.close)
