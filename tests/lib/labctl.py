@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The lab as the runner and the benchmark use it, through its command."""
 
+import os
+import shlex
 import subprocess
 import sys
 
@@ -23,7 +25,8 @@ class Lab:
         return subprocess.run([LAB, verb, "--name", self.name, *args], timeout=timeout, **kwargs)
 
     def up(self, *args):
-        """A fresh instance, whatever an earlier run left."""
+        """A fresh instance, whatever an earlier run left, with $LAB_OPTIONS as well."""
+        args += tuple(shlex.split(os.environ.get("LAB_OPTIONS", "")))
         self._run("down", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if self._run("up", *args, timeout=1000 * HANG_SCALE).returncode:
             raise LabError(f"the lab did not come up: tests/lab/lab up --name {self.name}")
