@@ -8,8 +8,16 @@ _CASE = re.compile(r"^(not )?ok\b\s*(\d+)?\s*(?:- )?(.*)$")
 _BAIL = re.compile(r"^Bail out!\s*(.*)$", re.IGNORECASE)
 
 
+class Failure:
+    """A failed case, or what else is wrong, and the diagnostics that follow it."""
+
+    def __init__(self, name):
+        self.name = name
+        self.diagnostics = []
+
+
 class Result:
-    """Counts and the names of failed cases of one program."""
+    """Counts and the failures of one program."""
 
     def __init__(self):
         self.passed = 0
@@ -17,7 +25,7 @@ class Result:
         self.failed = []
 
     def fail(self, reason):
-        self.failed.append(reason)
+        self.failed.append(Failure(reason))
 
 
 def parse(text, status):
@@ -25,6 +33,7 @@ def parse(text, status):
     result = Result()
     plan = None
     cases = 0
+    has_failed = False      # the case that diagnostics belong to
     for line in text.splitlines():
         if match := _PLAN.match(line):
             plan = int(match[1])
@@ -33,7 +42,8 @@ def parse(text, status):
         elif match := _CASE.match(line):
             cases += 1
             name, _, directive = match[3].partition("#")
-            if match[1]:
+            has_failed = bool(match[1])
+            if has_failed:
                 result.fail(name.strip())
             elif directive.strip().upper().startswith("SKIP"):
                 result.skipped += 1
@@ -41,6 +51,8 @@ def parse(text, status):
                 result.passed += 1
         elif match := _BAIL.match(line):
             result.fail("bailed out: " + match[1])
+        elif has_failed and line.startswith("#"):
+            result.failed[-1].diagnostics.append(line)
     if plan is None:
         result.fail("no plan")
     elif cases != plan:
