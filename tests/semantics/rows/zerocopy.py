@@ -101,7 +101,7 @@ class ZerocopyReceive:
         t.sync()
         data = b""
         results = set()
-        end = time.monotonic() + 10
+        end = time.monotonic() + 10 * t.config["patience"]
         while len(data) < 400000 and time.monotonic() < end:
             select.select([s], [], [], 5)
             result, z = zerocopy_receive(s, address, length)
