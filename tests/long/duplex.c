@@ -63,6 +63,7 @@ struct conn {
 	struct hello hello;
 	uint64_t tx, rx;
 	atomic_bool has_failed, is_ended; /* by the other end */
+	bool has_broken_pipe;		  /* the sender; read when it has ended */
 	char result[96];
 	pthread_mutex_t lock; /* of result */
 };
@@ -220,7 +221,9 @@ static void *conn_send(void *arg)
 			size = left;
 		sent = send(c->fd, content(c, c->is_client, c->tx), size, MSG_NOSIGNAL);
 		if (sent < 0) {
-			conn_fail(c, "send: %s", strerror(errno));
+			c->has_broken_pipe = errno == EPIPE;
+			if (!c->has_broken_pipe)
+				conn_fail(c, "send: %s", strerror(errno));
 			shutdown(c->fd, SHUT_RD);
 			break;
 		}
@@ -319,6 +322,9 @@ static bool conn_run(struct conn *c)
 		die("thread");
 	conn_receive(c);
 	pthread_join(sender, NULL);
+	/* Only now: recv() has taken the error that is the reason, if there is one. */
+	if (c->has_broken_pipe)
+		conn_fail(c, "send: %s", strerror(EPIPE));
 	close(c->fd);
 	printf("conn %" PRIu64 " tx %" PRIu64 " rx %" PRIu64 " %s\n", c->hello.conn, c->tx, c->rx,
 	       c->result);
