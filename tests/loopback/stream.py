@@ -3,6 +3,7 @@
 
 import random
 import threading
+from contextlib import contextmanager
 
 import bed
 from bed import check, same
@@ -59,3 +60,16 @@ class Stream(threading.Thread):
                 raise self.error
             check(not thread.is_alive(), f"stuck behind {self.sent} sent, {self.received} received")
         same(self.sent, self.received)
+
+
+@contextmanager
+def both_ways(a, b, seed=1):
+    """Both directions are busy for as long as a block lasts; then all bytes have to be there."""
+    streams = [Stream(a, b, seed), Stream(b, a, seed + 1)]
+    try:
+        yield
+        for stream in streams:
+            stream.end()
+    finally:
+        for stream in streams:
+            stream.stop.set()   # of a block that failed: the next test needs the processor
