@@ -48,7 +48,8 @@ put_loader() { # put_loader BINARY HOST...
 connection_open() {
 	on b 'setsid socat TCP6-LISTEN:5000,fork,ipv6only=0 EXEC:cat >/dev/null 2>&1 &'
 	$lab put a tests/loader/echo_client.py /tmp/echo_client.py
-	on a 'cd /tmp; setsid python3 echo_client.py 10.0.0.2 5000 rounds >/dev/null 2>&1 &'
+	on a 'cd /tmp; setsid python3 echo_client.py 10.0.0.2 5000 rounds >/dev/null 2>&1 &
+		echo $! >echo_client.pid'
 	connection_lives
 }
 rounds() { on a "cat /tmp/rounds"; }

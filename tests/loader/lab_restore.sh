@@ -28,6 +28,7 @@ uses_ring() {
 }
 carries() { eventually "$1" uses_ring && connection_lives; }
 xl() { $lab exec -n -t 180 dom0 xl "$@"; }
+signal_client() { on a "kill -$1 \$(cat /tmp/echo_client.pid)"; }
 client_has_ended() { on a '! grep -qs "[e]cho_client" /proc/[0-9]*/cmdline'; }
 keepalive_says() { is "$1" "$(on a "cat /tmp/keepalive")"; }
 answer_says() { is "$1" "$(on a "cat /tmp/answer")"; }
@@ -91,12 +92,15 @@ ok "the connection goes by the ring again" carries 60
 ok "a detaches while b is paused" pause_and_part 3 4 5002
 ok "the connection goes by the ring again" carries 60
 
-# Bytes that b has not taken are TCP's to send again, until it gives up
+# Bytes that b has not taken are TCP's to send again, until it gives up. The client sends some
+# when b is paused: for an answer to what b had taken before that, it would wait as with TCP.
+ok "a client stops" signal_client STOP
 on a "echo 3 >/proc/sys/net/ipv4/tcp_retries2"
 $lab put a tests/loader/keepalive_client.py /tmp/keepalive_client.py
 on a 'cd /tmp; setsid python3 keepalive_client.py 10.0.0.2 5000 keepalive >/dev/null 2>&1 &'
 ok "another connection with keepalive" eventually 60 keepalive_says connected
 ok "b is paused; a waits for its answer" xl pause b
+ok "the client goes on" signal_client CONT
 ok "a writer with keepalive finds out that b is not there" eventually 30 keepalive_says ETIMEDOUT
 ok "b is destroyed" xl destroy b
 ok "the connection ends, without keepalive" eventually 30 client_has_ended
