@@ -6,6 +6,7 @@ the module's loopback transport; sockets in both, made by one process.
 """
 
 import atexit
+import contextlib
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ import traceback
 FAMILIES = {"IPv4": (socket.AF_INET, "10.9.0.2"), "IPv6": (socket.AF_INET6, "fd09::2")}
 PEERS = ["10.9.0.1=0x10000", "fd09::1=0x10000", "10.9.0.2=0x10001", "fd09::2=0x10001"]
 MODULE = os.environ.get("VMC_MODULE", "/root/vmc.ko")
+SO_MAX_PACING_RATE = 47
 WARM_UP = 8         # messages each way, after which a flow is bound
 # For slower kernels: of time-outs, and of sizes and numbers that only have to last.
 SCALE = int(os.environ.get("TIME_SCALE", "1"))
@@ -103,6 +105,26 @@ def in_ns(n, make):
         return make()
     finally:
         os.setns(_home, os.CLONE_NEWNET)
+
+
+def network(n, *how):
+    """What netem does to segments that leave namespace N, for as long as "with" lasts."""
+    tc = ("ip", "netns", "exec", f"vmc{n}", "tc", "qdisc")
+    where = ("dev", f"v{n}", "root", "netem")
+
+    @contextlib.contextmanager
+    def context():
+        run(*tc, "add", *where, *how)
+        try:
+            yield
+        finally:
+            run(*tc, "del", *where)
+    return context()
+
+
+def use_tcp(sock):
+    """What it sends from now on goes by TCP, for TCP paces it."""
+    sock.setsockopt(socket.SOL_SOCKET, SO_MAX_PACING_RATE, 100 << 20)
 
 
 def connect(family="IPv4"):
