@@ -167,20 +167,17 @@ static void flow_drain_work(struct work_struct *work)
 }
 
 /**
- * vmc_flow_drain_later() - what waits could not be delivered now: try again soon
+ * vmc_flow_drain_later() - vmc_rx_release_cb() has something to do in a while
  * @flow: the flow, under RCU
+ * @delay: jiffies; it may come sooner, for another's sake
  *
  * Context: any but hardirq.
  */
-void vmc_flow_drain_later(struct vmc_flow *flow)
+void vmc_flow_drain_later(struct vmc_flow *flow, unsigned long delay)
 {
-	/* What a filter has dropped comes again as TCP would send it again. */
-	unsigned long interval = rcu_access_pointer(flow->sk->sk_filter) ? TCP_RTO_MIN :
-									   msecs_to_jiffies(10);
-
 	if (!refcount_inc_not_zero(&flow->refcnt))
 		return;
-	if (!queue_delayed_work(vmc_wq, &flow->drain_work, interval))
+	if (!queue_delayed_work(vmc_wq, &flow->drain_work, delay))
 		vmc_flow_put(flow);
 }
 
@@ -637,6 +634,8 @@ void vmc_flow_detach(struct vmc_flow *flow, enum vmc_reason reason)
 	 */
 	WRITE_ONCE(flow->is_detached, true);
 	vmc_flow_end_hold(flow);
+	if (flow->holds_edge)
+		vmc_rx_free_left_edge(flow);
 	flow_remove(flow);
 	flow_unlink(flow);
 	if (flow->queue)

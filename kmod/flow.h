@@ -80,6 +80,7 @@ struct vmc_flow {
 	u32 nr_sends;			/* messages */
 	struct task_struct *tcp_sender; /* in tcp_sendmsg_locked(); never dereferenced */
 	u32 path_stamp; /* tcp_jiffies32 when the path last saw a segment for sure */
+	u32 alive_mark; /* in the ring: the peer is alive when it has got there */
 
 	/* Queue's tx_lock. */
 	u32 tx_pages;
@@ -103,6 +104,8 @@ struct vmc_flow {
 	bool has_stopped;   /* the peer sends no more by the ring */
 	u32 told_window;    /* by the last WINDOW to the peer */
 	u32 drained_wup;    /* rcv_wup when TCP had nothing unacknowledged */
+	u32 edge_stamp;	    /* tcp_jiffies32 when that was last put back into rcv_wup */
+	bool holds_edge;    /* it may be there still */
 
 	bool wants_copies; /* no page of the peer in the receive queue */
 	bool is_detached;
@@ -126,7 +129,7 @@ void vmc_flow_end_hold(struct vmc_flow *flow);
 void vmc_flow_detach(struct vmc_flow *flow, enum vmc_reason reason);
 void vmc_flow_put(struct vmc_flow *flow);
 void vmc_flow_write_space(struct vmc_flow *flow);
-void vmc_flow_drain_later(struct vmc_flow *flow);
+void vmc_flow_drain_later(struct vmc_flow *flow, unsigned long delay);
 
 static inline struct vmc_flow *vmc_flow_get(struct vmc_flow *flow)
 {

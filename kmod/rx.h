@@ -30,6 +30,7 @@ void vmc_rx_copy_out_pending(struct sk_buff_head *pending);
 int vmc_rx_record(struct vmc_queue *q, const struct vmc_record *rec);
 void vmc_rx_before_backlog(struct vmc_flow *flow);
 void vmc_rx_release_cb(struct vmc_flow *flow);
+void vmc_rx_free_left_edge(struct vmc_flow *flow);
 
 /* rx_segment.c: as if a segment had come by IP */
 bool __vmc_rx_segment(struct sock *sk, struct sk_buff *data);

@@ -23,8 +23,11 @@
 #include "stats.h"
 #include "window.h"
 
-/* How far a segment may be behind the ring's bytes. */
+/* How far a segment may be behind the ring's bytes, */
 #define RX_MAX_OVERTAKEN SZ_1G
+
+/* and for how long: less than the shortest interval of keepalive, a second. */
+#define RX_EDGE_HOLD	 (HZ / 2)
 
 /* May bytes come? Not behind the peer's FIN. */
 static bool rx_is_open(const struct sock *sk)
@@ -42,6 +45,48 @@ static bool rx_is_plain(const struct sock *sk)
 	       !rcu_access_pointer(sk->sk_filter);
 }
 
+/* What waits could not be delivered now. */
+static void rx_drain_soon(struct vmc_flow *flow)
+{
+	/* What a filter has dropped comes again as TCP would send it again. */
+	vmc_flow_drain_later(flow, rcu_access_pointer(flow->sk->sk_filter) ? TCP_RTO_MIN :
+									     msecs_to_jiffies(10));
+}
+
+/**
+ * vmc_rx_free_left_edge() - the window begins where TCP expects it to
+ * @flow: the flow
+ *
+ * All that has come counts as acknowledged, unless TCP is about to do that. What the peer
+ * sends to be answered (keepalive, probes of a shut window), TCP answers only if it is
+ * left of the window.
+ *
+ * Context: socket's spinlock held, or ownership of the socket.
+ */
+void vmc_rx_free_left_edge(struct vmc_flow *flow)
+{
+	struct tcp_sock *tp = tcp_sk(flow->sk);
+
+	flow->holds_edge = false;
+	if (inet_csk_ack_scheduled(flow->sk))
+		return;
+	tp->rcv_wnd = tcp_receive_window(tp);
+	tp->rcv_wup = tp->rcv_nxt;
+}
+
+/* Segments that the ring has overtaken are here after that time, or are sent again. */
+static void rx_hold_left_edge(struct vmc_flow *flow)
+{
+	struct tcp_sock *tp = tcp_sk(flow->sk);
+
+	/* The right edge stays where it is. */
+	tp->rcv_wnd += tp->rcv_wup - flow->drained_wup;
+	tp->rcv_wup = flow->drained_wup;
+	flow->edge_stamp = tcp_jiffies32;
+	flow->holds_edge = true;
+	vmc_flow_drain_later(flow, RX_EDGE_HOLD);
+}
+
 /*
  * The window moves on with the bytes. Segments that the peer sent before them arrive
  * later, and acknowledge what we send by TCP: while there is such, tcp_sequence() must
@@ -51,14 +96,13 @@ static bool rx_is_plain(const struct sock *sk)
 static void rx_move_window(struct vmc_flow *flow, u32 len)
 {
 	struct tcp_sock *tp = tcp_sk(flow->sk);
-	u32 right = tp->rcv_wup + tp->rcv_wnd + len;
 
+	tp->rcv_wup += len;
 	if (vmc_tcp_is_drained(tp) || tp->rcv_nxt - flow->drained_wup > RX_MAX_OVERTAKEN) {
-		tp->rcv_wup += len;
+		vmc_rx_free_left_edge(flow);
 		flow->drained_wup = tp->rcv_wup;
 	} else {
-		tp->rcv_wup = flow->drained_wup;
-		tp->rcv_wnd = right - tp->rcv_wup;
+		rx_hold_left_edge(flow);
 	}
 	/* Segments tell of the peer's window; any that is to come is newer than this. */
 	if (before(tp->snd_wl1, tp->rcv_wup - 1))
@@ -89,6 +133,7 @@ static void rx_queue(struct vmc_flow *flow, struct sk_buff *skb)
 	tp->bytes_received += len;
 	rx_count_segs(tp, len);
 	tp->rcv_tstamp = tcp_jiffies32;
+	inet_csk(sk)->icsk_probes_out = 0;
 	inet_csk(sk)->icsk_ack.lrcvtime = tcp_jiffies32;
 	if (tcp_epollin_ready(sk, READ_ONCE(sk->sk_rcvlowat)))
 		sk->sk_data_ready(sk);
@@ -174,7 +219,7 @@ static void rx_reset_if_lost(struct vmc_flow *flow)
 	}
 	flow->is_closed_by_peer = !is_done;
 	if (!is_done)
-		vmc_flow_drain_later(flow);
+		rx_drain_soon(flow);
 }
 
 /*
@@ -221,7 +266,7 @@ static void __rx_drain(struct vmc_flow *flow)
 		if (result != RX_DONE) {
 			__skb_queue_head(&flow->rx_pending, skb);
 			if (result == RX_AGAIN)
-				vmc_flow_drain_later(flow);
+				rx_drain_soon(flow);
 			break;
 		}
 	}
@@ -392,6 +437,16 @@ void vmc_rx_before_backlog(struct vmc_flow *flow)
 	spin_unlock_bh(&sk->sk_lock.slock);
 }
 
+static void rx_expire_edge_hold(struct vmc_flow *flow)
+{
+	u32 held = tcp_jiffies32 - flow->edge_stamp;
+
+	if (held < RX_EDGE_HOLD)
+		vmc_flow_drain_later(flow, RX_EDGE_HOLD - held);
+	else
+		vmc_rx_free_left_edge(flow);
+}
+
 /**
  * vmc_rx_release_cb() - the owner of the socket lets go: what came meanwhile?
  * @flow: the flow, under RCU
@@ -404,6 +459,8 @@ void vmc_rx_release_cb(struct vmc_flow *flow)
 		__rx_drain(flow);
 	if (flow->wants_ack)
 		rx_send_ack(flow);
+	if (flow->holds_edge)
+		rx_expire_edge_hold(flow);
 	if (flow->wants_stopped)
 		vmc_giveback_answer(flow);
 }

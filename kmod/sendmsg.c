@@ -130,8 +130,27 @@ static void send_let_lag(struct tcp_sock *tp)
 		tp->max_window = SEND_MAX_LAG;
 }
 
+/* Often enough for keepalive, whose shortest interval is a second. */
+#define SEND_ALIVE_INTERVAL (HZ / 4)
+
+/*
+ * Is the peer alive? That we send is no sign of it; that it takes what we send is one, as
+ * an acknowledgment would be. It has to be: an answer to keepalive's question is an old
+ * acknowledgment when the ring has overtaken it, which tcp_ack() takes for no sign at all.
+ */
+static void send_note_alive(struct sock *sk, struct vmc_flow *flow)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+
+	if (likely(tcp_jiffies32 - tp->rcv_tstamp < SEND_ALIVE_INTERVAL) ||
+	    !vmc_tx_has_taken(flow->queue, &flow->alive_mark))
+		return;
+	tp->rcv_tstamp = tcp_jiffies32;
+	inet_csk(sk)->icsk_probes_out = 0;
+}
+
 /* The sender's half of D1: as if these bytes had been sent and acknowledged. */
-static void send_advance(struct sock *sk, u32 len)
+static void send_advance(struct sock *sk, struct vmc_flow *flow, u32 len)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
 	u32 seq = tp->write_seq + len;
@@ -150,7 +169,7 @@ static void send_advance(struct sock *sk, u32 len)
 	tp->bytes_acked += len;
 	send_let_lag(tp);
 	send_count_segs(tp, len);
-	/* Not rcv_tstamp: whether the peer is alive, keepalive has to ask. */
+	send_note_alive(sk, flow);
 	tp->lsndtime = tcp_jiffies32;
 }
 
@@ -320,7 +339,7 @@ static int send_filled(struct sock *sk, struct vmc_flow *flow, struct vmc_tx *tx
 		if (vmc_tx_commit(flow->queue, flow, tx, seq)) {
 			flow->has_used_ring = true;
 			WRITE_ONCE(flow->ring_end, seq + len);
-			send_advance(sk, len);
+			send_advance(sk, flow, len);
 			vmc_path_refresh(flow);
 			return len;
 		}

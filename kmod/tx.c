@@ -126,6 +126,29 @@ bool vmc_tx_is_taken(struct vmc_queue *q)
 	return room < 0 || room == q->ring.nr_records;
 }
 
+/**
+ * vmc_tx_has_taken() - has the peer taken all records that were there at a certain time?
+ * @q: the queue
+ * @mark: how many there had been till then, modulo 2^32; if so, set to now
+ *
+ * Context: any but hardirq.
+ */
+bool vmc_tx_has_taken(struct vmc_queue *q, u32 *mark)
+{
+	bool has_taken = false;
+	int room;
+
+	spin_lock_bh(&q->tx_lock);
+	room = q->tx_dead ? -1 : vmc_rec_room(&q->ring);
+	/* Of those since then, at least, as many as the peer has not taken yet. */
+	if (room >= 0 && q->ring.rec_prod - *mark >= q->ring.nr_records - room) {
+		*mark = q->ring.rec_prod;
+		has_taken = true;
+	}
+	spin_unlock_bh(&q->tx_lock);
+	return has_taken;
+}
+
 /*
  * Control records.
  */
