@@ -654,8 +654,13 @@ void vmc_flow_write_space(struct vmc_flow *flow)
 {
 	struct sock *sk = flow->sk;
 
-	/* It looks at sk->sk_socket under RCU, as if called from softirq. */
+	/* It looks at sk->sk_socket under RCU, as if called from softirq. The socket may have
+	 * been given back meanwhile, to TLS say, whose function and what that looks at go
+	 * together: tls_sk_proto_close().
+	 */
 	rcu_read_lock();
+	read_lock_bh(&sk->sk_callback_lock);
 	sk->sk_write_space(sk);
+	read_unlock_bh(&sk->sk_callback_lock);
 	rcu_read_unlock();
 }
