@@ -105,6 +105,10 @@ class Side:
         self.control.send("sync", value)
         return self.control.receive("sync", wait * self.config["patience"])
 
+    def end_hang(self, sock):
+        """Its calls end with an error when they take so long that it must be a fault."""
+        sock.settimeout(WAIT * self.config["patience"])
+
     # connections
 
     def socket(self, proto=0):
@@ -130,7 +134,7 @@ class Side:
         """A connection that nothing was sent on yet."""
         if self.role == "server":
             with self.listen(prepare, proto) as listener:
-                listener.settimeout(WAIT * self.config["patience"])
+                self.end_hang(listener)
                 sock, _ = listener.accept()
                 listener.settimeout(None)
                 sock.settimeout(None)

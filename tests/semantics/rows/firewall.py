@@ -68,7 +68,7 @@ def idle(t, s):
 
 
 def note_end(t, s):
-    s.settimeout(4)
+    t.end_hang(s)
     data, end = drain(s)
     t.note("received", data, end)
 
@@ -107,7 +107,7 @@ class Many:
 
     def server(t):
         def talk(s):
-            s.settimeout(4)
+            t.end_hang(s)
             data, end = drain(s, 1 << 18)
             t.note("received", len(data), end)
             s.sendall(b"answer")
@@ -124,7 +124,7 @@ class Idle:
             s.sendall(b"before")
             t.note("recv", receive(s, 6))
             idle(t, s)
-            s.settimeout(4)
+            t.end_hang(s)
             s.sendall(b"after it")
             t.note("recv", receive(s, 6))
             s.shutdown(socket.SHUT_WR)

@@ -8,7 +8,7 @@ import struct
 
 from native import Nft, Sysctl, buffer, run, setsockopt
 from row import row
-from side import WAIT, pattern, receive
+from side import pattern, receive
 
 TCP = socket.IPPROTO_TCP
 MPTCP = 262
@@ -169,7 +169,7 @@ class ReusePort:
                 break
         for n in range(6):
             for s in socks:
-                s.settimeout(WAIT)
+                t.end_hang(s)
                 if receive(s, 500) != bytes([n]) * 500:
                     t.note("other bytes")
                 s.sendall(b"y")

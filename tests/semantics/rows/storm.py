@@ -55,7 +55,7 @@ class AtOnce:
                 connected.add(fd)
                 poll.unregister(fd)
         for s in socks:
-            s.settimeout(15)
+            t.end_hang(s)
         good = 0
         for n in range(6):
             for i, s in enumerate(socks):
@@ -88,7 +88,7 @@ class Refused:
     def client(t):
         address = t.peer()
         s = t.socket()
-        s.settimeout(5)
+        t.end_hang(s)
         t.note_call("connect", s.connect, (address[0], 9))
         t.sync()
 
