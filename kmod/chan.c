@@ -222,13 +222,13 @@ void vmc_chan_stop(struct vmc_chan *chan)
 #define CHAN_TAKE_PATIENCE (HZ / 10)
 
 /* The peer's end may still be at work; what it takes now, TCP need not send again. */
-static void chan_await_taken(struct vmc_chan *chan)
+static void chan_await_drained(struct vmc_chan *chan)
 {
 	unsigned long deadline = jiffies + CHAN_TAKE_PATIENCE;
 	u16 i;
 
 	for (i = 0; i < chan->nr_queues; i++)
-		while (!vmc_tx_is_taken(&chan->queues[i]) && time_before(jiffies, deadline))
+		while (!vmc_tx_is_drained(&chan->queues[i]) && time_before(jiffies, deadline))
 			usleep_range(500, 1000);
 }
 
@@ -286,7 +286,7 @@ void vmc_chan_finish(struct vmc_chan *chan)
 	for (i = 0; chan->was_connected && i < chan->nr_queues; i++)
 		vmc_queue_finish(&chan->queues[i]);
 	if (chan->was_connected)
-		chan_await_taken(chan);
+		chan_await_drained(chan);
 	chan_part_flows(chan);
 	for (i = 0; chan->was_connected && i < chan->nr_queues; i++)
 		vmc_queue_stop_returns(&chan->queues[i]);

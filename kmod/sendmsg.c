@@ -143,7 +143,7 @@ static void send_note_alive(struct sock *sk, struct vmc_flow *flow)
 	struct tcp_sock *tp = tcp_sk(sk);
 
 	if (likely(tcp_jiffies32 - tp->rcv_tstamp < SEND_ALIVE_INTERVAL) ||
-	    !vmc_tx_has_taken(flow->queue, &flow->alive_mark))
+	    !vmc_tx_has_passed(flow->queue, &flow->alive_mark))
 		return;
 	tp->rcv_tstamp = tcp_jiffies32;
 	inet_csk(sk)->icsk_probes_out = 0;

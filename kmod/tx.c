@@ -111,12 +111,12 @@ bool vmc_tx_commit(struct vmc_queue *q, struct vmc_flow *flow, struct vmc_tx *tx
 }
 
 /**
- * vmc_tx_is_taken() - has the peer taken all records?
+ * vmc_tx_is_drained() - has the peer taken all records?
  * @q: the queue
  *
  * Or has it broken the protocol. Context: process, while the channel finishes.
  */
-bool vmc_tx_is_taken(struct vmc_queue *q)
+bool vmc_tx_is_drained(struct vmc_queue *q)
 {
 	int room;
 
@@ -127,26 +127,26 @@ bool vmc_tx_is_taken(struct vmc_queue *q)
 }
 
 /**
- * vmc_tx_has_taken() - has the peer taken all records that were there at a certain time?
+ * vmc_tx_has_passed() - has the peer taken all records up to a mark?
  * @q: the queue
- * @mark: how many there had been till then, modulo 2^32; if so, set to now
+ * @mark: number of records, modulo 2^32; if so, set to all there are now
  *
  * Context: any but hardirq.
  */
-bool vmc_tx_has_taken(struct vmc_queue *q, u32 *mark)
+bool vmc_tx_has_passed(struct vmc_queue *q, u32 *mark)
 {
-	bool has_taken = false;
+	bool has_passed = false;
 	int room;
 
 	spin_lock_bh(&q->tx_lock);
 	room = q->tx_dead ? -1 : vmc_rec_room(&q->ring);
-	/* Of those since then, at least, as many as the peer has not taken yet. */
+	/* All that the peer has not taken came after the mark. */
 	if (room >= 0 && q->ring.rec_prod - *mark >= q->ring.nr_records - room) {
 		*mark = q->ring.rec_prod;
-		has_taken = true;
+		has_passed = true;
 	}
 	spin_unlock_bh(&q->tx_lock);
-	return has_taken;
+	return has_passed;
 }
 
 /*

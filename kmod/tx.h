@@ -25,8 +25,8 @@ struct vmc_tx {
 int vmc_tx_reserve(struct vmc_queue *q, struct vmc_flow *flow, size_t want, struct vmc_tx *tx);
 bool vmc_tx_commit(struct vmc_queue *q, struct vmc_flow *flow, struct vmc_tx *tx, u32 seq);
 void vmc_tx_abort(struct vmc_queue *q, struct vmc_tx *tx);
-bool vmc_tx_is_taken(struct vmc_queue *q);
-bool vmc_tx_has_taken(struct vmc_queue *q, u32 *mark);
+bool vmc_tx_is_drained(struct vmc_queue *q);
+bool vmc_tx_has_passed(struct vmc_queue *q, u32 *mark);
 void vmc_tx_control(struct vmc_queue *q, const struct vmc_record *rec);
 
 /* For space.c. */
