@@ -190,6 +190,22 @@ class Side:
         for name, value in counters.difference(counters.read(), before).items():
             self.warm_up[name] = self.warm_up.get(name, 0) + value
 
+    def fill(self, sock, chunk=65536):
+        """Write without waiting until there is no space for half a second (with the usual
+        patience, 3); how much went. Byte n of it is n mod 251."""
+        sent = 0
+        block = bytes(range(251)) * (chunk // 251 + 2)
+        idle = 0
+        while idle < 10:
+            try:
+                start = sent % 251
+                sent += sock.send(block[start:start + chunk], socket.MSG_DONTWAIT)
+                idle = 0
+            except BlockingIOError:
+                idle += 1
+                time.sleep(self.config["patience"] / 60)
+        return sent
+
 
 def receive(sock, size, chunk=1 << 16):
     """SIZE bytes, less at the end of the stream."""
@@ -215,23 +231,6 @@ def drain(sock, chunk=1 << 16):
 
 def readable(sock, wait):
     return bool(select.select([sock], [], [], wait)[0])
-
-
-def fill(sock, chunk=65536):
-    """Write without waiting until there is no space for a while; how much went.
-    Byte n of it is n mod 251."""
-    sent = 0
-    block = bytes(range(251)) * (chunk // 251 + 2)
-    idle = 0
-    while idle < 10:
-        try:
-            start = sent % 251
-            sent += sock.send(block[start:start + chunk], socket.MSG_DONTWAIT)
-            idle = 0
-        except BlockingIOError:
-            idle += 1
-            time.sleep(0.05)
-    return sent
 
 
 def is_filled(data):

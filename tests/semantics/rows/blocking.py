@@ -10,7 +10,7 @@ import time
 
 from native import libc
 from row import row
-from side import drain, fill, is_filled, pattern, readable, receive, timeval
+from side import drain, is_filled, pattern, readable, receive, timeval
 
 BIG = 4 << 20       # more than fits into any window here
 
@@ -52,7 +52,7 @@ class NonBlock:
     def client(t, s):
         s.setblocking(False)
         t.note_call("recv on empty", s.recv, 10)
-        sent = fill(s)
+        sent = t.fill(s)
         t.note("sent something", sent > 60000)
         t.note_call("send on full", s.send, b"x" * 100000)
         t.sync(sent)
@@ -78,7 +78,7 @@ class NonBlock:
 class DontWait:
     def client(t, s):
         t.note_call("recv on empty", s.recv, 10, socket.MSG_DONTWAIT)
-        t.sync(fill(s))
+        t.sync(t.fill(s))
         t.note_call("send on full", s.send, b"x", socket.MSG_DONTWAIT)
         t.sync()
         _, took = t.timed(s.sendall, b"z" * 1000)
@@ -123,7 +123,7 @@ class SndTimeo:
         sent, took = t.timed(s.send, data)
         t.note("a part", isinstance(sent, int) and 0 < sent < BIG)
         t.note_wait("wait", took, 0.4, 10)
-        fill(s)
+        t.fill(s)
         result, took = t.timed(s.send, b"x")
         t.note("send on full", result)
         t.note_wait("wait", took, 0.4, 8)
@@ -160,7 +160,7 @@ class Interrupted:
         size = ctypes.c_size_t(BIG)
         result, _ = _with_alarm(False, lambda: libc("send", s.fileno(), data, size, 0))
         t.note("send, a part", isinstance(result, int) and 0 < result < BIG)
-        fill(s)
+        t.fill(s)
         result, _ = _with_alarm(False, lambda: libc("send", s.fileno(), data, size, 0))
         t.note("send on full", result)
         t.sync()
@@ -180,7 +180,7 @@ class ShutdownWakes:
         result, took = t.timed(s.recv, 10, since=begin)
         t.note("recv", result)
         t.note_wait("wait", took, 0.38, 8)
-        fill(s)
+        t.fill(s)
         data = b"x" * 1000000
         begin = time.monotonic()
         threading.Timer(0.6, s.shutdown, (socket.SHUT_WR,)).start()
@@ -196,11 +196,16 @@ class ShutdownWakes:
 @row("a killed writer, blocked in send: the peer gets all that it wrote, then the end")
 class KilledWriter:
     def client(t, s):
+        reader, writer = os.pipe()
         pid = os.fork()
         if not pid:
+            sent = t.fill(s)
+            os.write(writer, b"full")
+            s.sendall(bytes(range(sent % 251, 251)))
             while True:
                 s.sendall(bytes(range(251)) * 261)
         s.close()
+        os.read(reader, 4)
         time.sleep(0.5)
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)

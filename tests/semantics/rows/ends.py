@@ -9,7 +9,7 @@ import time
 
 from native import libc
 from row import row
-from side import drain, fill, is_filled, pattern, readable, receive
+from side import drain, is_filled, pattern, readable, receive
 
 LINGER = socket.SOL_SOCKET, socket.SO_LINGER
 SIZE = 1 << 20
@@ -114,7 +114,7 @@ class Simultaneous:
 @row("close right after a big write: every byte, then the end")
 class CloseBehindWrite:
     def client(t, s):
-        sent = fill(s)
+        sent = t.fill(s)
         s.close()
         t.sync(sent)
         t.sync()
@@ -180,7 +180,7 @@ class Linger0:
 @row("SO_LINGER 0 with a full window: the reader sees what the reset leaves")
 class Linger0Full:
     def client(t, s):
-        fill(s)
+        t.fill(s)
         s.setsockopt(*LINGER, struct.pack("ii", 1, 0))
         s.close()
         t.sync()
@@ -215,7 +215,7 @@ class LingerRead:
 @row("SO_LINGER 1 with a reader that doesn't read a full window: close waits its time")
 class LingerUnread:
     def client(t, s):
-        sent = fill(s)
+        sent = t.fill(s)
         s.setsockopt(*LINGER, struct.pack("ii", 1, 1))
         _, took = t.timed(s.close)
         t.note_wait("close", took, 0.8, 4)
@@ -258,7 +258,7 @@ class Exit:
         reader, writer = os.pipe()
         pid = os.fork()
         if not pid:
-            os.write(writer, str(fill(s)).encode())
+            os.write(writer, str(t.fill(s)).encode())
             os._exit(0)
         s.close()
         os.waitpid(pid, 0)
@@ -278,7 +278,7 @@ class Kill:
         reader, writer = os.pipe()
         pid = os.fork()
         if not pid:
-            os.write(writer, str(fill(s)).encode())
+            os.write(writer, str(t.fill(s)).encode())
             signal.pause()
         s.close()
         sent = int(os.read(reader, 20))

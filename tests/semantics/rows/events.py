@@ -10,7 +10,7 @@ import struct
 import time
 
 from row import row
-from side import fill, receive
+from side import receive
 
 NAMES = {"IN": 1, "PRI": 2, "OUT": 4, "ERR": 8, "HUP": 16, "RDNORM": 64, "WRNORM": 256,
          "RDHUP": 0x2000}
@@ -46,7 +46,7 @@ class Poll:
         t.note("data", until(s, "IN|OUT|RDNORM|WRNORM"))
         t.note("recv", s.recv(10))
         t.note("read", polled(s))
-        sent = fill(s)
+        sent = t.fill(s)
         t.note("full", polled(s))
         t.sync(sent)
         t.note("space again", until(s, "OUT|WRNORM"))
@@ -153,9 +153,9 @@ class EdgeOut:
         ep = select.epoll()
         ep.register(s, select.EPOLLOUT | select.EPOLLET)
         t.note("first", [mask(m) for _, m in ep.poll(1)])
-        sent = fill(s)
+        sent = t.fill(s)
         while ep.poll(0):
-            sent += fill(s)
+            sent += t.fill(s)
         t.note("full", ep.poll(0.3))
         t.sync(sent)
         t.note("space", [mask(m) for _, m in ep.poll(10)])

@@ -9,7 +9,7 @@ import time
 from asking import until
 from native import run
 from row import row
-from side import fill, pattern, receive
+from side import pattern, receive
 
 #        name, format, offset in struct tcp_info
 FIELDS = (("state", "B", 0), ("ca_state", "B", 1), ("retransmits", "B", 2), ("probes", "B", 3),
@@ -124,7 +124,7 @@ class InfoTimes:
 @row("TCP_INFO on a full window: the reader's window is used up, something is under way")
 class InfoFull:
     def client(t, s):
-        sent = fill(s)
+        sent = t.fill(s)
         now = info(s)
         t.note("state", now["state"], "under way", now["unacked"] + now["notsent_bytes"] > 0)
         t.sync(sent)

@@ -57,7 +57,7 @@ class Send:
         ring.submit(uring.SEND, s.fileno(), data, SIZE, socket.MSG_WAITALL, user=1)
         t.note("full window", shown(ring.wait(0.4)))
         t.sync()
-        t.note("sent", shown(ring.wait(36)))
+        t.note("sent", shown(ring.wait(12 * t.config["patience"])))
         ring.submit(uring.WRITE, s.fileno(), data, 1000, user=2)
         t.note("write", shown(ring.wait()))
         t.sync()

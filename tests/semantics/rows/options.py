@@ -11,7 +11,7 @@ import time
 from asking import ask, until
 from native import Nft, buffer, setsockopt
 from row import row
-from side import drain, fill, is_filled, pattern, readable, receive
+from side import drain, is_filled, pattern, readable, receive
 
 SOCK = socket.SOL_SOCKET
 TCP = socket.IPPROTO_TCP
@@ -45,7 +45,7 @@ class BuffersBefore:
 class BuffersBound:
     def client(t):
         s = t.pair(set_buffers(20000))
-        sent = fill(s, 4000)
+        sent = t.fill(s, 4000)
         t.note("written ahead", "up to 256 KiB" if sent <= 256 << 10 else "more than 256 KiB")
         t.diagnose(f"{sent} bytes written ahead")
         t.sync(sent)
@@ -199,7 +199,7 @@ class KeepAliveCut:
 class UserTimeout:
     def client(t, s):
         s.setsockopt(TCP, socket.TCP_USER_TIMEOUT, 1000)
-        fill(s)
+        t.fill(s)
         t.note("error", readable(s, 10))
         t.note_call("recv", s.recv, 1, socket.MSG_DONTWAIT)
         t.sync()

@@ -8,7 +8,7 @@ import time
 
 from asking import ask, until
 from row import row
-from side import fill, is_filled, pattern, readable, receive
+from side import is_filled, pattern, readable, receive
 
 SIOCOUTQ = termios.TIOCOUTQ
 SIOCOUTQNSD = 0x894b
@@ -105,7 +105,7 @@ class OutqIdle:
 @row("SIOCOUTQ and SIOCOUTQNSD: more than nothing on a full window")
 class OutqFull:
     def client(t, s):
-        sent = fill(s)
+        sent = t.fill(s)
         t.note("full", ask(s, SIOCOUTQ) > 0, ask(s, SIOCOUTQNSD) > 0)
         t.sync(sent)
         t.note("read", until(lambda: ask(s, SIOCOUTQ), 0), ask(s, SIOCOUTQNSD))
