@@ -198,8 +198,8 @@ class KeepAliveCut:
 @row("TCP_USER_TIMEOUT: a reader that doesn't read for longer ends the connection")
 class UserTimeout:
     def client(t, s):
+        t.fill(s)       # which may take longer
         s.setsockopt(TCP, socket.TCP_USER_TIMEOUT, 1000)
-        t.fill(s)
         t.note("error", readable(s, 10))
         t.note_call("recv", s.recv, 1, socket.MSG_DONTWAIT)
         t.sync()
