@@ -55,7 +55,7 @@ remember() {
 	local name value
 	while read -r name value; do
 		array[$2.${name%:}]=$value
-	done < <(counters "$2")
+	done < <(counters "$2" | grep ': [0-9]')
 }
 
 # note HOST...: their counters before something; since HOST NAME: what one gained since then
@@ -70,6 +70,12 @@ since() { echo $(($(counter "$1" "$2") - ${before[$1.$2]:-0})); }
 # gain HOST.NAME: from before to now, which the caller has remembered
 gain() { echo $((${now[$1]:-0} - ${before[$1]:-0})); }
 
+# all that has changed from before to now, but zero
+gains() {
+	local name
+	for name in "${!now[@]}"; do echo "$name $(gain "$name")"; done | grep -v ' 0$' | sort
+}
+
 # ring_share FROM TO PERCENT BYTES: what FROM has sent by the ring since the note is PERCENT
 # of BYTES at least, and all of it has come
 ring_share() {
@@ -80,7 +86,9 @@ ring_share() {
 	by_tcp=$(gain "$from.tx_tcp_bytes")
 	echo "of $bytes bytes: $sent sent by ring, $received received by ring, $by_tcp sent by TCP," \
 		"$(gain "$from.flows_fallen_back") + $(gain "$to.flows_fallen_back") flows fell back"
-	is "$sent" "$received" && [ $((sent * 100)) -ge $((bytes * percent)) ]
+	is "$sent" "$received" && [ $((sent * 100)) -ge $((bytes * percent)) ] && return
+	gains
+	return 1
 }
 
 # Ring and TCP together are what the receiver got: no byte uncounted, none twice.
