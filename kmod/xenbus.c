@@ -6,7 +6,7 @@
  *
  *   frontend                             backend
  *   Initialising                         Initialising
- *                                        writes version, max queues; InitWait
+ *   InitWait                             writes version, max queues; InitWait
  *                                        a flow here wants the channel: Initialised
  *   a flow here wants the channel, or
  *   the backend does (Initialised):
@@ -67,6 +67,45 @@ struct xen_chan {
 	u16 nr_queues;
 	struct vmc_xenbus_queue *queues;
 };
+
+/*
+ * States, in spite of xenbus_client.c: xenbus_read_driver_state() knows no errors and
+ * says "Unknown" also when it had no memory, and xenbus_switch_state() says 0 also when
+ * it had none and has written nothing. An end that believes such answers stays as it is
+ * for ever.
+ */
+
+/* Return: 0, -ENOENT when the node is gone, or another error. */
+static int xen_read_state(const char *node, enum xenbus_state *state)
+{
+	int value, n = xenbus_scanf(XBT_NIL, node, "state", "%d", &value);
+
+	if (n != 1)
+		return n < 0 ? n : -EINVAL;
+	*state = value;
+	return 0;
+}
+
+#define XEN_SWITCH_TRIES 5
+
+/* Not over a Closing, which may be dom0's, but by Closed. */
+static void xen_switch(struct xenbus_device *dev, enum xenbus_state state)
+{
+	enum xenbus_state now;
+	int i, err;
+
+	for (i = 0; i < XEN_SWITCH_TRIES; i++) {
+		if (i)
+			msleep(20);
+		xenbus_switch_state(dev, state);
+		err = xen_read_state(dev->nodename, &now);
+		if (err == -ENOENT)
+			return;
+		if (!err && (now == state || (now >= XenbusStateClosing && now > state)))
+			return;
+		dev->state = err ? XenbusStateUnknown : now;
+	}
+}
 
 /*
  * Queues.
@@ -133,6 +172,13 @@ static void __xen_stop(struct xen_chan *xc)
 	vmc_chan_stop(xc->chan);
 }
 
+static void __xen_closing(struct xen_chan *xc)
+{
+	__xen_stop(xc);
+	if (xc->dev->state != XenbusStateClosed)
+		xen_switch(xc->dev, XenbusStateClosing);
+}
+
 /*
  * Nor does the peer: flows go on by TCP, and nothing of the peer's is ours to see. That
  * takes the lock of each flow's socket, which a program may hold for as long as it
@@ -143,7 +189,7 @@ static void __xen_stop(struct xen_chan *xc)
  */
 static bool __xen_finish(struct xen_chan *xc)
 {
-	__xen_stop(xc);
+	__xen_closing(xc);
 	if (!xc->is_finishing) {
 		xc->is_finishing = true;
 		refcount_inc(&xc->refcnt);
@@ -170,13 +216,7 @@ static void __xen_fatal(struct xen_chan *xc, int err, const char *what)
 {
 	__xen_stop(xc);
 	xenbus_dev_fatal(xc->dev, err, "%s", what);
-}
-
-static void __xen_closing(struct xen_chan *xc)
-{
-	__xen_stop(xc);
-	if (xc->dev->state != XenbusStateClosed)
-		xenbus_switch_state(xc->dev, XenbusStateClosing);
+	xen_switch(xc->dev, XenbusStateClosing);
 }
 
 /*
@@ -202,7 +242,7 @@ static void __front_setup(struct xen_chan *xc)
 	if (err)
 		__xen_fatal(xc, err, "setting up queues");
 	else
-		xenbus_switch_state(dev, XenbusStateInitialised);
+		xen_switch(dev, XenbusStateInitialised);
 }
 
 /* A flow on either side wants the channel and the backend is ready to talk: begin. */
@@ -227,7 +267,7 @@ static void __front_connect(struct xen_chan *xc)
 		return;
 	}
 	vmc_chan_connected(xc->chan);
-	xenbus_switch_state(xc->dev, XenbusStateConnected);
+	xen_switch(xc->dev, XenbusStateConnected);
 }
 
 static void __front_changed(struct xen_chan *xc, enum xenbus_state state)
@@ -250,8 +290,10 @@ static void __front_changed(struct xen_chan *xc, enum xenbus_state state)
 		if (!__xen_finish(xc))
 			break;
 		__xen_revoke(xc);
-		if (dev->state != XenbusStateClosed)
+		if (dev->state != XenbusStateClosed) {
+			xen_switch(dev, XenbusStateClosed);
 			xenbus_frontend_closed(dev);
+		}
 		break;
 	default:
 		break;
@@ -286,7 +328,7 @@ static void __back_connect(struct xen_chan *xc)
 		return;
 	}
 	vmc_chan_connected(xc->chan);
-	xenbus_switch_state(dev, XenbusStateConnected);
+	xen_switch(dev, XenbusStateConnected);
 }
 
 static void __back_changed(struct xen_chan *xc, enum xenbus_state state)
@@ -298,17 +340,16 @@ static void __back_changed(struct xen_chan *xc, enum xenbus_state state)
 		__back_connect(xc);
 		break;
 	case XenbusStateClosing:
-		/* A frontend whose guest shuts down waits for just this state. */
-		__xen_closing(xc);
+		/* A frontend whose guest shuts down waits for just the state Closing. */
 		if (__xen_finish(xc))
-			xenbus_switch_state(dev, XenbusStateClosed);
+			xen_switch(dev, XenbusStateClosed);
 		break;
 	case XenbusStateUnknown: /* the frontend's domain is gone */
 	case XenbusStateClosed:
 		if (!__xen_finish(xc))
 			break;
 		__xen_revoke(xc);
-		xenbus_switch_state(dev, XenbusStateClosed);
+		xen_switch(dev, XenbusStateClosed);
 		break;
 	default:
 		break;
@@ -369,6 +410,17 @@ static void xen_finish_work(struct work_struct *work)
 	module_put(THIS_MODULE);
 }
 
+static void __front_wanted(struct xen_chan *xc)
+{
+	enum xenbus_state backend;
+	int err = xen_read_state(xc->dev->otherend, &backend);
+
+	if (!err)
+		__front_try_setup(xc, backend);
+	else if (err != -ENOENT)
+		__xen_fatal(xc, err, "reading the backend's state");
+}
+
 static void xen_connect(struct vmc_chan *chan)
 {
 	struct xen_chan *xc = chan->priv;
@@ -379,9 +431,9 @@ static void xen_connect(struct vmc_chan *chan)
 	if (xc->is_stopped)
 		goto out;
 	if (vmc_xenbus_is_frontend(dev))
-		__front_try_setup(xc, xenbus_read_driver_state(dev->otherend));
+		__front_wanted(xc);
 	else if (dev->state == XenbusStateInitWait)
-		xenbus_switch_state(dev, XenbusStateInitialised);
+		xen_switch(dev, XenbusStateInitialised);
 out:
 	mutex_unlock(&xc->lock);
 }
@@ -411,38 +463,42 @@ static const struct vmc_transport xen_transport = {
 	.poll_done = vmc_xenbus_queue_poll_done,
 };
 
-/* A flow may have wanted the channel since it was registered. */
-static int back_begin(struct xen_chan *xc)
+/* What a backend tells before it says InitWait. */
+static int xen_write_offer(struct xenbus_device *dev)
 {
-	int err = 0;
-
-	mutex_lock(&xc->lock);
-	if (!xc->is_stopped)
-		err = xenbus_switch_state(xc->dev, XenbusStateInitWait);
-	if (!err && xc->is_wanted && !xc->is_stopped)
-		err = xenbus_switch_state(xc->dev, XenbusStateInitialised);
-	mutex_unlock(&xc->lock);
-	return err;
+	if (vmc_xenbus_is_frontend(dev))
+		return 0;
+	return xenbus_printf(XBT_NIL, dev->nodename, VMC_XS_VERSION, "%u", VMC_PROTOCOL_VERSION) ?:
+		       xenbus_printf(XBT_NIL, dev->nodename, VMC_XS_MAX_QUEUES, "%u",
+				     vmc_max_queues());
 }
 
-/* A node that somebody has closed is none to begin with: the broker makes a new one. */
-static int xen_begin(struct xen_chan *xc, enum xenbus_state state)
+/* A flow may have wanted the channel since it was registered: a frontend may be on its way. */
+static int xen_begin(struct xen_chan *xc)
 {
 	struct xenbus_device *dev = xc->dev;
 	int err;
 
-	if (state != XenbusStateInitialising) {
-		mutex_lock(&xc->lock);
-		__xen_finish(xc);
-		mutex_unlock(&xc->lock);
-		return 0;
-	}
-	if (vmc_xenbus_is_frontend(dev))
-		return 0;
-	err = xenbus_printf(XBT_NIL, dev->nodename, VMC_XS_VERSION, "%u", VMC_PROTOCOL_VERSION) ?:
-		      xenbus_printf(XBT_NIL, dev->nodename, VMC_XS_MAX_QUEUES, "%u",
-				    vmc_max_queues());
-	return err ?: back_begin(xc);
+	err = xen_write_offer(dev);
+	if (err)
+		return err;
+	mutex_lock(&xc->lock);
+	if (!xc->is_stopped && dev->state == XenbusStateInitialising)
+		xen_switch(dev, XenbusStateInitWait);
+	if (!xc->is_stopped && xc->is_wanted && !vmc_xenbus_is_frontend(dev) &&
+	    dev->state == XenbusStateInitWait)
+		xen_switch(dev, XenbusStateInitialised);
+	mutex_unlock(&xc->lock);
+	return 0;
+}
+
+/* A node that has been begun, or closed, is none to begin with. */
+static void xen_decline(struct xen_chan *xc)
+{
+	mutex_lock(&xc->lock);
+	__xen_finish(xc);
+	xen_switch(xc->dev, XenbusStateClosed);
+	mutex_unlock(&xc->lock);
 }
 
 /*
@@ -485,7 +541,7 @@ static void xen_part(struct xen_chan *xc, unsigned long patience)
 
 	mutex_lock(&xc->lock);
 	if (xc->dev->state != XenbusStateClosed)
-		xenbus_switch_state(xc->dev, XenbusStateClosed);
+		xen_switch(xc->dev, XenbusStateClosed);
 	if (xc->is_finished) {
 		if (xc->nr_queues)
 			xen_await(xc, XenbusStateClosed, deadline);
@@ -532,34 +588,41 @@ static struct xen_chan *xen_alloc(struct xenbus_device *dev)
 
 static int xen_start(struct xenbus_device *dev)
 {
-	struct xen_chan *xc = xen_alloc(dev);
 	enum xenbus_state state;
+	struct xen_chan *xc;
 	int err;
 
+	err = xen_read_state(dev->nodename, &state);
+	if (err)
+		return err;
+	dev->state = state;
+	xc = xen_alloc(dev);
 	if (!xc)
 		return -ENOMEM;
 	dev_set_drvdata(&dev->dev, xc);
-	/* Once the channel is registered, a flow may connect it at any moment. */
-	state = xenbus_read_driver_state(dev->nodename);
-	dev->state = state;
+	if (state != XenbusStateInitialising) {
+		xen_decline(xc);
+		return 0;
+	}
+	/* From here on a flow may connect it at any moment. */
 	err = vmc_chan_register(xc->chan);
 	if (err) {
 		xen_put(xc);
 		return err;
 	}
-	err = xen_begin(xc, state);
+	err = xen_begin(xc);
 	if (err)
 		xen_remove(dev);
 	return err;
 }
 
-/* Closed, the broker makes another; as it is, nobody would look at it again. */
+/* Closed, the broker makes another one soon. */
 static int xen_probe(struct xenbus_device *dev, const struct xenbus_device_id *id)
 {
 	int err = xen_start(dev);
 
 	if (err)
-		xenbus_switch_state(dev, XenbusStateClosed);
+		xen_switch(dev, XenbusStateClosed);
 	return err;
 }
 

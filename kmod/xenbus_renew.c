@@ -43,7 +43,9 @@ static int renew_is_renewed(struct device *d, const void *path)
 {
 	const struct xenbus_device *dev = to_xenbus_device(d);
 
-	return renew_is_vmc(dev) && renew_is_told(dev, path) && dev->state == XenbusStateClosed &&
+	/* A driver writes what is beyond Initialising before it says so in dev->state. */
+	return renew_is_vmc(dev) && renew_is_told(dev, path) &&
+	       dev->state > XenbusStateInitialising &&
 	       xenbus_read_driver_state(dev->nodename) == XenbusStateInitialising;
 }
 
@@ -63,9 +65,11 @@ void vmc_xenbus_renew(const struct bus_type *bus, const char *path)
 		put_device(dev);
 	}
 	while ((dev = bus_find_device(bus, NULL, path, renew_is_renewed))) {
-		bool has_begun = !device_reprobe(dev) &&
-				 to_xenbus_device(dev)->state != XenbusStateClosed;
+		bool has_begun;
 
+		/* That of the old node: its end leaves the new one alone. */
+		to_xenbus_device(dev)->state = XenbusStateClosed;
+		has_begun = !device_reprobe(dev) && !renew_is_renewed(dev, path);
 		put_device(dev);
 		/* It would be found again. */
 		if (!has_begun)

@@ -361,8 +361,6 @@ static int handle_deadlines(struct broker *b)
 		struct pair *pair = &b->pairs.pair[i];
 		bool gone = !domains_find(&b->domains, pair->id[1]);
 
-		if (pair->device != DEVICE_CLOSING && pair->device != DEVICE_RESTING)
-			continue;
 		if (now < pair->deadline && !gone)
 			continue;
 		err = pair_step(pair, b->xs, gone);
@@ -377,16 +375,13 @@ static int handle_deadlines(struct broker *b)
 /* Time until the next deadline in ms; -1: there is none. */
 static int next_timeout(const struct broker *b)
 {
-	int64_t first = b->later.nr ? b->retry : INT64_MAX, wait;
+	int64_t first = b->later.nr ? b->retry : PAIR_NO_DEADLINE, wait;
 
 	for (size_t i = 0; i < b->pairs.nr; i++) {
-		const struct pair *pair = &b->pairs.pair[i];
-
-		if ((pair->device == DEVICE_CLOSING || pair->device == DEVICE_RESTING) &&
-		    pair->deadline < first)
-			first = pair->deadline;
+		if (b->pairs.pair[i].deadline < first)
+			first = b->pairs.pair[i].deadline;
 	}
-	if (first == INT64_MAX)
+	if (first == PAIR_NO_DEADLINE)
 		return -1;
 	wait = first - pair_now();
 	return wait < 0 ? 0 : (int)wait;

@@ -8,8 +8,9 @@
  * and removed when both ends are Closed, the backend's domain gone, or its time over.
  *
  * A device that a guest has closed by itself (a fault, a save that did not end the
- * domain, the module unloaded) is removed and made anew, at growing intervals if it
- * doesn't live long.
+ * domain, the module unloaded) is removed and made anew, and so is one that gets stuck
+ * on the way to where both ends may stay (a guest had no memory to begin with it, or
+ * none to say so). At growing intervals, if it doesn't live long.
  *
  * Nobody trusts nodes that a guest can write: paths are made of domids, the ends'
  * states decide about nothing but when to remove what may be made anew.
@@ -25,20 +26,25 @@
 #include "log.h"
 #include "pair.h"
 
-#define HOME	     "/local/domain/%u/"
-#define VIEW	     HOME VMC_XS_PEERS "/%u"
-#define FRONTEND     HOME "device/" VMC_XS_DEVICE "/%u"
-#define BACKEND_DIR  HOME "backend/" VMC_XS_DEVICE "/%u"
-#define BACKEND	     BACKEND_DIR "/0"
+#define HOME		"/local/domain/%u/"
+#define VIEW		HOME VMC_XS_PEERS "/%u"
+#define FRONTEND	HOME "device/" VMC_XS_DEVICE "/%u"
+#define BACKEND_DIR	HOME "backend/" VMC_XS_DEVICE "/%u"
+#define BACKEND		BACKEND_DIR "/0"
 
-#define CLOSE_MS     10000 /* as long as xl gives a device */
-#define REMOVE_MS    1000  /* until removing it is tried again */
-#define REST_MS	     500
-#define REST_SHIFT   7	   /* so at most 64 s */
-#define LIFE_MS	     60000 /* of a device that fared well */
+#define CLOSE_MS	10000 /* as long as xl gives a device */
+#define RETRY_MS	1000  /* until closing or removing it is tried again */
+#define REST_MS		500
+#define REST_SHIFT	7     /* so at most 64 s */
+#define STUCK_MS	30000 /* on the way */
+#define STUCK_SHIFT	7     /* so at most an hour */
+#define LIFE_MS		60000 /* of a device that fared well */
 
-#define STATE_INIT   1
-#define STATE_CLOSED 6
+#define STATE_INIT	1
+#define STATE_INIT_WAIT 2
+#define STATE_CONNECTED 4
+#define STATE_CLOSING	5
+#define STATE_CLOSED	6
 
 enum { LO, HI };
 
@@ -98,7 +104,7 @@ struct pair *pairs_get(struct pairs *pairs, unsigned int lo, unsigned int hi)
 	at = pairs_at(pairs, lo, hi);
 	memmove(pair + at + 1, pair + at, (pairs->nr - at) * sizeof(*pair));
 	pairs->nr++;
-	pair[at] = (struct pair){ .id = { lo, hi } };
+	pair[at] = (struct pair){ .id = { lo, hi }, .deadline = PAIR_NO_DEADLINE };
 	return &pair[at];
 }
 
@@ -149,10 +155,17 @@ static void watch_states(const struct pair *pair, struct xs_handle *xs, bool on)
 	}
 }
 
+static int64_t stuck_at(const struct pair *pair)
+{
+	return pair->since + ((int64_t)STUCK_MS << pair->nr_stuck);
+}
+
 static void pair_has_device(struct pair *pair, struct xs_handle *xs)
 {
 	pair->device = DEVICE_THERE;
-	pair->opened = pair_now();
+	pair->settled = false;
+	pair->since = pair_now();
+	pair->deadline = stuck_at(pair);
 	watch_states(pair, xs, true);
 }
 
@@ -471,27 +484,62 @@ static bool may_remove(const struct pair *pair, struct xs_handle *xs, bool gone)
 	return true;
 }
 
-/* Has a guest closed the device, which nobody has asked it to? */
-static bool is_closed(const struct pair *pair, struct xs_handle *xs)
+/*
+ * Where the ends are now. One that is Closing may take its time: programs may hold the
+ * sockets, or the guest is paused.
+ */
+static void note_states(struct pair *pair, const int state[2])
 {
-	return store_read_int(xs, XBT_NULL, BACKEND "/state", pair->id[HI], pair->id[LO]) ==
-		       STATE_CLOSED ||
-	       store_read_int(xs, XBT_NULL, FRONTEND "/state", pair->id[LO], pair->id[HI]) ==
-		       STATE_CLOSED;
+	bool settled = state[LO] == state[HI] &&
+		       (state[LO] == STATE_INIT_WAIT || state[LO] == STATE_CONNECTED);
+	bool closing = state[LO] == STATE_CLOSING || state[HI] == STATE_CLOSING;
+
+	if (settled != pair->settled) {
+		if (pair->settled && pair_now() - pair->since > LIFE_MS)
+			pair->nr_short = 0;
+		pair->settled = settled;
+		pair->since = pair_now();
+		pair->nr_stuck = 0;
+	}
+	pair->deadline = settled || closing ? PAIR_NO_DEADLINE : stuck_at(pair);
+}
+
+static bool is_stuck(struct pair *pair, const int state[2])
+{
+	if (pair_now() < pair->deadline)
+		return false;
+	say(LOG_WARNING, "domains %u and %u: device is stuck in the states %d and %d", pair->id[LO],
+	    pair->id[HI], state[LO], state[HI]);
+	if (pair->nr_stuck < STUCK_SHIFT)
+		pair->nr_stuck++;
+	return true;
 }
 
 static int close_for_another(struct pair *pair, struct xs_handle *xs)
 {
-	int err;
+	int err = pair_close(pair, xs);
 
-	if (pair_now() - pair->opened > LIFE_MS)
-		pair->nr_short = 0;
-	err = pair_close(pair, xs);
-	if (err)
+	if (err) {
+		pair->deadline = pair_now() + RETRY_MS;
 		return err;
+	}
 	pair->rest = REST_MS << pair->nr_short;
 	if (pair->nr_short < REST_SHIFT)
 		pair->nr_short++;
+	return 0;
+}
+
+/* Of a device that nobody has asked to close: does it need to be made anew? */
+static int check_device(struct pair *pair, struct xs_handle *xs)
+{
+	const int state[2] = {
+		store_read_int(xs, XBT_NULL, FRONTEND "/state", pair->id[LO], pair->id[HI]),
+		store_read_int(xs, XBT_NULL, BACKEND "/state", pair->id[HI], pair->id[LO]),
+	};
+
+	note_states(pair, state);
+	if (state[LO] == STATE_CLOSED || state[HI] == STATE_CLOSED || is_stuck(pair, state))
+		return close_for_another(pair, xs);
 	return 0;
 }
 
@@ -508,20 +556,21 @@ int pair_step(struct pair *pair, struct xs_handle *xs, bool gone)
 {
 	int err;
 
-	if (pair->device == DEVICE_THERE && is_closed(pair, xs)) {
-		err = close_for_another(pair, xs);
+	if (pair->device == DEVICE_THERE) {
+		err = check_device(pair, xs);
 		if (err)
 			return err;
 	}
 	if (pair->device == DEVICE_RESTING && (gone || pair_now() >= pair->deadline)) {
 		pair->device = DEVICE_NONE;
+		pair->deadline = PAIR_NO_DEADLINE;
 		return 1;
 	}
 	if (pair->device != DEVICE_CLOSING || !may_remove(pair, xs, gone))
 		return 0;
 	err = store_transact(xs, change_remove, pair);
 	if (err) {
-		pair->deadline = pair_now() + REMOVE_MS;
+		pair->deadline = pair_now() + RETRY_MS;
 		return err;
 	}
 	watch_states(pair, xs, false);

@@ -19,15 +19,19 @@ enum pair_device {
 	DEVICE_RESTING, /* removed; the guests shall see that before it comes again */
 };
 
+#define PAIR_NO_DEADLINE INT64_MAX
+
 struct pair {
 	unsigned int id[2];
 	char *addresses[2]; /* of the other, published to this one; NULL: nothing is */
 	char *name[2];
 	enum pair_device device;
-	int64_t deadline; /* of closing and resting, CLOCK_MONOTONIC ms */
+	bool settled;	  /* a device that is there: both ends are where they may stay */
+	int64_t since;	  /* when that became so, CLOCK_MONOTONIC ms */
+	int64_t deadline; /* for pair_step(), CLOCK_MONOTONIC ms; PAIR_NO_DEADLINE */
 	int64_t rest;	  /* from removal on, ms */
-	int64_t opened;	  /* CLOCK_MONOTONIC ms */
 	int nr_short;	  /* devices of short life, one behind the other */
+	int nr_stuck;	  /* devices that were stuck, one behind the other */
 };
 
 /* Pairs by ids. */

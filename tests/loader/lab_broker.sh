@@ -26,6 +26,7 @@ published() { xs_is $at_a/addresses "10.0.0.2 fd00::2" && xs_is $at_b/addresses 
 withdrawn() { xs_is $at_a/addresses none && xs_is $at_b/addresses none; }
 device() { xs_is $front/backend $back && xs_is $back/frontend $front; }
 no_device() { xs_is $front/backend none && xs_is $back/frontend none; }
+states() { on a "xenstore-write $front/state $1" && on b "xenstore-write $back/state $1"; }
 closing() { xs_is $back/online 0 && xs_is $back/state 5; }
 perms() { on dom0 "xenstore-ls -fp ${1%/*} | sed -n 's|^$1 = .*(\(.*\))|\1|p'"; }
 perms_are() { is "$2" "$(perms "$1")"; }
@@ -60,6 +61,7 @@ ok "the backend's parents are dom0's" perms_are /local/domain/2/backend/vmc/1 n0
 ok "a guest reads its own peers" readable a vmc/peer/2/addresses
 ok "but no other's" not_readable a $at_b/addresses
 ok "b's kernel has the device" eventually 5 on b "test -e /sys/bus/xen-backend/devices/vmc-1-0"
+states 2
 before=$(ours)
 end_broker
 ok "a broker's end changes nothing" unchanged
@@ -75,9 +77,16 @@ ok "a new address is published, junk is not" eventually 5 \
 on dom0 "xenstore-write /local/domain/0/backend/vif/1/0/ip '10.0.0.1 fd00::1'"
 ok "and withdrawn" eventually 5 published
 
-on b "xenstore-write $back/old 1; xenstore-write $back/state 6"
+on b "xenstore-write $back/old 1"
+states 6
 ok "a device that a guest has closed is removed" eventually 3 xs_is $back/old none
 ok "and made anew" eventually 3 xs_is $back/state 1
+on b "xenstore-write $back/old 1"
+on a "xenstore-write $front/state 2"
+ok "one with which a guest doesn't begin is asked to close" eventually 50 closing
+states 6
+ok "and removed" eventually 3 xs_is $back/old none
+ok "and made anew, too" eventually 5 xs_is $back/state 1
 ok "the peers stay" published
 
 on a "xenstore-rm data/vmc"
