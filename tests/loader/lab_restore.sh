@@ -5,7 +5,7 @@
 # An open connection that the ring carries survives and goes by the ring again.
 #
 # LAB: name of the lab (default loader)
-# TIMEOUT=600
+# TIMEOUT=900
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/loader/ktap.sh
@@ -45,6 +45,14 @@ pause_and_part() { # with a request in the ring, and one whose answer is followe
 		xl unpause b && connection_lives && eventually 30 answer_says all &&
 		on a "vmc-loader attach --daemon"
 }
+# The same, but another device takes its place before the guest looks.
+pause_and_renew() {
+	xl pause b && on a "vmc-loader detach" &&
+		eventually 20 xs_is "/local/domain/$1/device/vmc/$2" none &&
+		on a "vmc-loader attach --daemon" &&
+		eventually 10 xs_is "/local/domain/$1/device/vmc/$2/backend-id" "$2" && sleep 1 &&
+		xl unpause b && connection_lives
+}
 faults_are_none() { is "" "$($lab check-console)"; }
 peers_are() { is "$2" "$(peers "$1")"; }
 
@@ -63,6 +71,8 @@ ok "a connection carries data" connection_open
 ok "by the ring" carries 20
 
 ok "a detaches while b is paused" pause_and_part 1 2 5001
+ok "the connection goes by the ring again" carries 60
+ok "a detaches and attaches while b is paused" pause_and_renew 1 2
 ok "the connection goes by the ring again" carries 60
 
 ok "b is saved and goes on, as for a checkpoint" xl save -c b /tmp/b.save
@@ -90,6 +100,8 @@ ok "the connection goes by the ring again" carries 60
 
 # b is the frontend now
 ok "a detaches while b is paused" pause_and_part 3 4 5002
+ok "the connection goes by the ring again" carries 60
+ok "a detaches and attaches while b is paused" pause_and_renew 3 4
 ok "the connection goes by the ring again" carries 60
 
 # Bytes that b has not taken are TCP's to send again, until it gives up. The client sends some
