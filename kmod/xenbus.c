@@ -69,45 +69,6 @@ struct xen_chan {
 };
 
 /*
- * States, in spite of xenbus_client.c: xenbus_read_driver_state() knows no errors and
- * says "Unknown" also when it had no memory, and xenbus_switch_state() says 0 also when
- * it had none and has written nothing. An end that believes such answers stays as it is
- * for ever.
- */
-
-/* Return: 0, -ENOENT when the node is gone, or another error. */
-static int xen_read_state(const char *node, enum xenbus_state *state)
-{
-	int value, n = xenbus_scanf(XBT_NIL, node, "state", "%d", &value);
-
-	if (n != 1)
-		return n < 0 ? n : -EINVAL;
-	*state = value;
-	return 0;
-}
-
-#define XEN_SWITCH_TRIES 5
-
-/* Not over a Closing, which may be dom0's, but by Closed. */
-static void xen_switch(struct xenbus_device *dev, enum xenbus_state state)
-{
-	enum xenbus_state now;
-	int i, err;
-
-	for (i = 0; i < XEN_SWITCH_TRIES; i++) {
-		if (i)
-			msleep(20);
-		xenbus_switch_state(dev, state);
-		err = xen_read_state(dev->nodename, &now);
-		if (err == -ENOENT)
-			return;
-		if (!err && (now == state || (now >= XenbusStateClosing && now > state)))
-			return;
-		dev->state = err ? XenbusStateUnknown : now;
-	}
-}
-
-/*
  * Queues.
  */
 
@@ -176,7 +137,7 @@ static void __xen_closing(struct xen_chan *xc)
 {
 	__xen_stop(xc);
 	if (xc->dev->state != XenbusStateClosed)
-		xen_switch(xc->dev, XenbusStateClosing);
+		vmc_xenbus_switch_state(xc->dev, XenbusStateClosing);
 }
 
 /*
@@ -216,7 +177,7 @@ static void __xen_fatal(struct xen_chan *xc, int err, const char *what)
 {
 	__xen_stop(xc);
 	xenbus_dev_fatal(xc->dev, err, "%s", what);
-	xen_switch(xc->dev, XenbusStateClosing);
+	vmc_xenbus_switch_state(xc->dev, XenbusStateClosing);
 }
 
 /*
@@ -242,7 +203,7 @@ static void __front_setup(struct xen_chan *xc)
 	if (err)
 		__xen_fatal(xc, err, "setting up queues");
 	else
-		xen_switch(dev, XenbusStateInitialised);
+		vmc_xenbus_switch_state(dev, XenbusStateInitialised);
 }
 
 /* A flow on either side wants the channel and the backend is ready to talk: begin. */
@@ -267,7 +228,7 @@ static void __front_connect(struct xen_chan *xc)
 		return;
 	}
 	vmc_chan_connected(xc->chan);
-	xen_switch(xc->dev, XenbusStateConnected);
+	vmc_xenbus_switch_state(xc->dev, XenbusStateConnected);
 }
 
 static void __front_changed(struct xen_chan *xc, enum xenbus_state state)
@@ -291,7 +252,7 @@ static void __front_changed(struct xen_chan *xc, enum xenbus_state state)
 			break;
 		__xen_revoke(xc);
 		if (dev->state != XenbusStateClosed) {
-			xen_switch(dev, XenbusStateClosed);
+			vmc_xenbus_switch_state(dev, XenbusStateClosed);
 			xenbus_frontend_closed(dev);
 		}
 		break;
@@ -328,7 +289,7 @@ static void __back_connect(struct xen_chan *xc)
 		return;
 	}
 	vmc_chan_connected(xc->chan);
-	xen_switch(dev, XenbusStateConnected);
+	vmc_xenbus_switch_state(dev, XenbusStateConnected);
 }
 
 static void __back_changed(struct xen_chan *xc, enum xenbus_state state)
@@ -342,14 +303,14 @@ static void __back_changed(struct xen_chan *xc, enum xenbus_state state)
 	case XenbusStateClosing:
 		/* A frontend whose guest shuts down waits for just the state Closing. */
 		if (__xen_finish(xc))
-			xen_switch(dev, XenbusStateClosed);
+			vmc_xenbus_switch_state(dev, XenbusStateClosed);
 		break;
 	case XenbusStateUnknown: /* the frontend's domain is gone */
 	case XenbusStateClosed:
 		if (!__xen_finish(xc))
 			break;
 		__xen_revoke(xc);
-		xen_switch(dev, XenbusStateClosed);
+		vmc_xenbus_switch_state(dev, XenbusStateClosed);
 		break;
 	default:
 		break;
@@ -413,7 +374,7 @@ static void xen_finish_work(struct work_struct *work)
 static void __front_wanted(struct xen_chan *xc)
 {
 	enum xenbus_state backend;
-	int err = xen_read_state(xc->dev->otherend, &backend);
+	int err = vmc_xenbus_read_state(xc->dev->otherend, &backend);
 
 	if (!err)
 		__front_try_setup(xc, backend);
@@ -433,7 +394,7 @@ static void xen_connect(struct vmc_chan *chan)
 	if (vmc_xenbus_is_frontend(dev))
 		__front_wanted(xc);
 	else if (dev->state == XenbusStateInitWait)
-		xen_switch(dev, XenbusStateInitialised);
+		vmc_xenbus_switch_state(dev, XenbusStateInitialised);
 out:
 	mutex_unlock(&xc->lock);
 }
@@ -484,10 +445,10 @@ static int xen_begin(struct xen_chan *xc)
 		return err;
 	mutex_lock(&xc->lock);
 	if (!xc->is_stopped && dev->state == XenbusStateInitialising)
-		xen_switch(dev, XenbusStateInitWait);
+		vmc_xenbus_switch_state(dev, XenbusStateInitWait);
 	if (!xc->is_stopped && xc->is_wanted && !vmc_xenbus_is_frontend(dev) &&
 	    dev->state == XenbusStateInitWait)
-		xen_switch(dev, XenbusStateInitialised);
+		vmc_xenbus_switch_state(dev, XenbusStateInitialised);
 	mutex_unlock(&xc->lock);
 	return 0;
 }
@@ -497,7 +458,7 @@ static void xen_decline(struct xen_chan *xc)
 {
 	mutex_lock(&xc->lock);
 	__xen_finish(xc);
-	xen_switch(xc->dev, XenbusStateClosed);
+	vmc_xenbus_switch_state(xc->dev, XenbusStateClosed);
 	mutex_unlock(&xc->lock);
 }
 
@@ -541,7 +502,7 @@ static void xen_part(struct xen_chan *xc, unsigned long patience)
 
 	mutex_lock(&xc->lock);
 	if (xc->dev->state != XenbusStateClosed)
-		xen_switch(xc->dev, XenbusStateClosed);
+		vmc_xenbus_switch_state(xc->dev, XenbusStateClosed);
 	if (xc->is_finished) {
 		if (xc->nr_queues)
 			xen_await(xc, XenbusStateClosed, deadline);
@@ -592,7 +553,7 @@ static int xen_start(struct xenbus_device *dev)
 	struct xen_chan *xc;
 	int err;
 
-	err = xen_read_state(dev->nodename, &state);
+	err = vmc_xenbus_read_state(dev->nodename, &state);
 	if (err)
 		return err;
 	dev->state = state;
@@ -622,7 +583,7 @@ static int xen_probe(struct xenbus_device *dev, const struct xenbus_device_id *i
 	int err = xen_start(dev);
 
 	if (err)
-		xen_switch(dev, XenbusStateClosed);
+		vmc_xenbus_switch_state(dev, XenbusStateClosed);
 	return err;
 }
 

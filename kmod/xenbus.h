@@ -22,6 +22,10 @@ struct vmc_chan *vmc_xenbus_chan(struct device *dev);
 /* xenbus_attr.c */
 extern const struct attribute_group *vmc_xenbus_attr_groups[];
 
+/* xenbus_state.c */
+int vmc_xenbus_read_state(const char *node, enum xenbus_state *state);
+void vmc_xenbus_switch_state(struct xenbus_device *dev, enum xenbus_state state);
+
 /* xenbus_renew.c */
 void vmc_xenbus_renew(const struct bus_type *bus, const char *path);
 

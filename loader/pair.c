@@ -492,7 +492,8 @@ static void note_states(struct pair *pair, const int state[2])
 {
 	bool settled = state[LO] == state[HI] &&
 		       (state[LO] == STATE_INIT_WAIT || state[LO] == STATE_CONNECTED);
-	bool closing = state[LO] == STATE_CLOSING || state[HI] == STATE_CLOSING;
+	bool begun = state[LO] != STATE_INIT && state[HI] != STATE_INIT;
+	bool closing = begun && (state[LO] == STATE_CLOSING || state[HI] == STATE_CLOSING);
 
 	if (settled != pair->settled) {
 		if (pair->settled && pair_now() - pair->since > LIFE_MS)
