@@ -24,7 +24,7 @@ most=$((90 / ${SIZE_DIVISOR:-1}))
 listening() { sh_on "$1" "ss -Hltn sport = $2 | grep -q ."; }
 
 # transfer FROM TO ADDRESS BYTES [TIME [OPTION...]]: the client sends; $tmp/sent and
-# $tmp/received say "BYTES SHA256 SECONDS"
+# $tmp/received say "BYTES SHA256 SECONDS". Under nice: what is done amid it has its turn.
 xfer_port=7000
 transfer() {
 	local from=$1 to=$2 address=$3 bytes=$4 time=${5:-120} seed=$RANDOM rc=0
@@ -32,9 +32,9 @@ transfer() {
 	[ $# -eq 0 ] || shift
 	xfer_port=$((xfer_port + 1))
 	echo "seed $seed"
-	on "$to" -t "$time" xfer -r "$bytes" -S "$seed" "$@" listen $xfer_port >"$tmp/receiver" 2>&1 &
+	on "$to" -t "$time" nice -n 10 xfer -r "$bytes" -S "$seed" "$@" listen $xfer_port >"$tmp/receiver" 2>&1 &
 	eventually 60 listening "$to" $xfer_port || return
-	on "$from" -t "$time" xfer -s "$bytes" -S "$seed" "$@" connect "$address" $xfer_port \
+	on "$from" -t "$time" nice -n 10 xfer -s "$bytes" -S "$seed" "$@" connect "$address" $xfer_port \
 		>"$tmp/sender" 2>&1 || rc=$?
 	wait $! || rc=$?
 	cat "$tmp/sender" "$tmp/receiver"

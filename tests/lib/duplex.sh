@@ -6,7 +6,7 @@
 duplex_listen() {
 	local host=$1 port=$2
 	shift 2
-	sh_on "$host" "setsid duplex $* listen $port >/tmp/duplex-$port.log 2>&1 & echo \$! >/tmp/duplex-$port.pid"
+	sh_on "$host" "setsid nice -n 10 duplex $* listen $port >/tmp/duplex-$port.log 2>&1 & echo \$! >/tmp/duplex-$port.pid"
 	eventually 60 sh_on "$host" "ss -Hltn sport = $port | grep -q ."
 }
 
@@ -24,7 +24,7 @@ duplex() {
 	shift 3
 	duplex_port=$((duplex_port + 1))
 	duplex_listen "$to" $duplex_port || return
-	on "$from" -t "$time" duplex "$@" connect "${ip4[$to]}" $duplex_port >"$tmp/client" 2>&1 || rc=$?
+	on "$from" -t "$time" nice -n 10 duplex "$@" connect "${ip4[$to]}" $duplex_port >"$tmp/client" 2>&1 || rc=$?
 	duplex_end "$to" $duplex_port || rc=$?
 	grep -hv '^progress' "$tmp/client" "$tmp/listener"
 	duplex_agrees || rc=$?
