@@ -133,11 +133,18 @@ static void __xen_stop(struct xen_chan *xc)
 	vmc_chan_stop(xc->chan);
 }
 
+/* Once: the node may be another device's by now, and that one is not ours to close. */
 static void __xen_closing(struct xen_chan *xc)
 {
 	__xen_stop(xc);
-	if (xc->dev->state != XenbusStateClosed)
+	if (xc->dev->state < XenbusStateClosing)
 		vmc_xenbus_switch_state(xc->dev, XenbusStateClosing);
+}
+
+static void __xen_closed(struct xen_chan *xc)
+{
+	if (xc->dev->state != XenbusStateClosed)
+		vmc_xenbus_switch_state(xc->dev, XenbusStateClosed);
 }
 
 /*
@@ -294,8 +301,6 @@ static void __back_connect(struct xen_chan *xc)
 
 static void __back_changed(struct xen_chan *xc, enum xenbus_state state)
 {
-	struct xenbus_device *dev = xc->dev;
-
 	switch (state) {
 	case XenbusStateInitialised:
 		__back_connect(xc);
@@ -303,14 +308,14 @@ static void __back_changed(struct xen_chan *xc, enum xenbus_state state)
 	case XenbusStateClosing:
 		/* A frontend whose guest shuts down waits for just the state Closing. */
 		if (__xen_finish(xc))
-			vmc_xenbus_switch_state(dev, XenbusStateClosed);
+			__xen_closed(xc);
 		break;
 	case XenbusStateUnknown: /* the frontend's domain is gone */
 	case XenbusStateClosed:
 		if (!__xen_finish(xc))
 			break;
 		__xen_revoke(xc);
-		vmc_xenbus_switch_state(dev, XenbusStateClosed);
+		__xen_closed(xc);
 		break;
 	default:
 		break;
@@ -458,7 +463,7 @@ static void xen_decline(struct xen_chan *xc)
 {
 	mutex_lock(&xc->lock);
 	__xen_finish(xc);
-	vmc_xenbus_switch_state(xc->dev, XenbusStateClosed);
+	__xen_closed(xc);
 	mutex_unlock(&xc->lock);
 }
 
@@ -501,8 +506,7 @@ static void xen_part(struct xen_chan *xc, unsigned long patience)
 	wait_for_completion_timeout(&xc->finished, patience);
 
 	mutex_lock(&xc->lock);
-	if (xc->dev->state != XenbusStateClosed)
-		vmc_xenbus_switch_state(xc->dev, XenbusStateClosed);
+	__xen_closed(xc);
 	if (xc->is_finished) {
 		if (xc->nr_queues)
 			xen_await(xc, XenbusStateClosed, deadline);

@@ -505,15 +505,12 @@ static void note_states(struct pair *pair, const int state[2])
 	pair->deadline = settled || closing ? PAIR_NO_DEADLINE : stuck_at(pair);
 }
 
-static bool is_stuck(struct pair *pair, const int state[2])
+static void note_stuck(struct pair *pair, const int state[2])
 {
-	if (pair_now() < pair->deadline)
-		return false;
 	say(LOG_WARNING, "domains %u and %u: device is stuck in the states %d and %d", pair->id[LO],
 	    pair->id[HI], state[LO], state[HI]);
 	if (pair->nr_stuck < STUCK_SHIFT)
 		pair->nr_stuck++;
-	return true;
 }
 
 static int close_for_another(struct pair *pair, struct xs_handle *xs)
@@ -539,9 +536,12 @@ static int check_device(struct pair *pair, struct xs_handle *xs)
 	};
 
 	note_states(pair, state);
-	if (state[LO] == STATE_CLOSED || state[HI] == STATE_CLOSED || is_stuck(pair, state))
+	if (state[LO] == STATE_CLOSED || state[HI] == STATE_CLOSED)
 		return close_for_another(pair, xs);
-	return 0;
+	if (pair_now() < pair->deadline)
+		return 0;
+	note_stuck(pair, state);
+	return close_for_another(pair, xs);
 }
 
 /**
