@@ -88,7 +88,7 @@ def shrink_slabs():
             file.write("1")
 
 
-STACK_POOL_KB = 16          # DEPOT_POOL_SIZE, lib/stackdepot.c
+STACK_POOL_KB = 16          # DEPOT_POOL_SIZE, include/linux/stackdepot.h
 
 
 def stack_depot():
